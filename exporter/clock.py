@@ -1,0 +1,39 @@
+"""Time and waiting: the only place that reads a clock or sleeps.
+
+Wall time is for what is shown, monotonic time for waiting. A test passes a clock of its own.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+__all__ = ["Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """What is read and waited by; all three in seconds."""
+
+    def wall_s(self) -> float:
+        """UNIX seconds. May jump."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds since some instant. Never goes back."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Give way for at least `delay_s`."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def wall_s(self) -> float:
+        return time.time()
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)

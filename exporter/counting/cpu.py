@@ -1,0 +1,100 @@
+"""Lists of CPU chunks carry no times: where does the last chunk end?"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from exporter.counting.window import Window
+
+__all__ = ["end_hint", "place", "width_of_time_units"]
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_ENGLISH = ("second", "sec", "minute", "min", "hour", "hr", "day", "week")
+_SPANISH = {"segundo": "s", "minuto": "m", "hora": "h", "día": "d", "dia": "d", "semana": "w"}
+_UNIT = re.compile(r"(\d+(?:[.,]\d+)?)?[\s_-]*([a-zí]+)")
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+_REACH = 3
+"""By how many chunks the clock may be wrong about the end of a list before overlap is not believed either."""
+_TOLERATED = 4
+"""One overlapping pair in so many may differ: the newest chunks are corrected now and then."""
+
+
+def width_of_time_units(text: str | None) -> float | None:
+    """Return the seconds that `time_units` names, in whatever spelling, or None if it names none.
+
+    >>> [width_of_time_units(text) for text in ("5 minutes", "1 day", "Minute", "5min", "90", "00:05:00", "often")]
+    [300.0, 86400.0, 60.0, 300.0, 90.0, 300.0, None]
+    """
+    folded = (text or "").strip().lower()
+    if clock := _CLOCK.fullmatch(folded):
+        hours, minutes, seconds = map(int, clock.groups())
+        return float(hours * 3600 + minutes * 60 + seconds) or None
+    if _NUMBER.fullmatch(folded):
+        return float(folded) or None
+    found = _UNIT.search(folded)
+    initial = _initial(found[2]) if found else None
+    if found is None or initial is None:
+        return None
+    count = float(found[1].replace(",", ".")) if found[1] else 1.0
+    return count * _SECONDS[initial] or None
+
+
+def _initial(word: str) -> str | None:
+    singular = word.removesuffix("s") if len(word) > 1 else word
+    if singular in _SECONDS:
+        return singular
+    return singular[0] if singular in _ENGLISH else _SPANISH.get(singular)
+
+
+def end_hint(*, now_ms: int, width_ms: int, grid: Window | None) -> int:
+    """Return where a list asked for at `now_ms` (the provider's time) should end: on the grid that a traffic window of
+    the same width has shown, else on multiples of the width; with the chunk that is running if that window had it.
+
+    >>> end_hint(now_ms=3_723, width_ms=300, grid=None)
+    3600
+    >>> end_hint(now_ms=3_723, width_ms=300, grid=Window(20, 300, (1, 2), asked_ms=700))
+    3620
+    """
+    if grid is None or grid.width_ms != width_ms:
+        return now_ms // width_ms * width_ms
+    ended_ms = grid.end_ms + (now_ms - grid.end_ms) // width_ms * width_ms
+    return ended_ms + width_ms if grid.end_ms > grid.asked_ms else ended_ms
+
+
+def place(values: Sequence[int | None], *, width_ms: int, hint_ms: int, before: Window | None, asked_ms: int) -> Window:
+    """Return the list as a window. The clock says that it ends at `hint_ms`; the list before says whether that is so.
+
+    Taken is the end nearest to the hint at which the two lists agree where they overlap. Where values do not change
+    (idle, saturated) they agree everywhere and the hint decides; where they agree nowhere, it does too. Ends stay on
+    the grid of the list before, so that a later answer mends a wrong guess.
+
+    >>> before = Window(0, 10, (1, 2, 3, 4), asked_ms=40)
+    >>> place((2, 3, 4, 5), width_ms=10, hint_ms=40, before=before, asked_ms=51).end_ms
+    50
+    """
+    end_ms = hint_ms
+    if before is not None and before.width_ms == width_ms:
+        shift = round((hint_ms - before.end_ms) / width_ms)
+        near = sorted(range(shift - _REACH, shift + _REACH + 1), key=lambda moved: abs(moved - shift))
+        agreed = next((moved for moved in near if _agree(before.values, values, moved)), shift)
+        end_ms = before.end_ms + agreed * width_ms
+    return Window(end_ms - width_ms * len(values), width_ms, tuple(values), asked_ms)
+
+
+def _agree(before: Sequence[int | None], values: Sequence[int | None], moved: int) -> bool:
+    """Whether `values`, ending `moved` chunks after `before`, tells the same where both tell something filled."""
+    first = len(before) - len(values) + moved
+    pairs = [
+        (old, new)
+        for index, new in enumerate(values)
+        if 0 <= first + index < len(before) and (old := before[first + index]) and new
+    ]
+    differing = sum(old != new for old, new in pairs)
+    return bool(pairs) and differing * _TOLERATED <= len(pairs) and _informative(pairs, moved)
+
+
+def _informative(pairs: Sequence[tuple[int, int]], moved: int) -> bool:
+    """A single pair may agree by chance, unless nothing is claimed to have moved."""
+    return moved == 0 or len(pairs) > 1 or any(a != b for a, b in pairwise(pairs))

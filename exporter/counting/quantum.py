@@ -1,0 +1,27 @@
+"""Values as integers, so that years of sums neither drift nor depend on their order."""
+
+__all__ = ["LARGEST", "enter", "leave"]
+
+_QUANTA_PER_UNIT = 2**40
+"""Any double of 4 096 or more is a whole number of quanta: a double has 53 bits, 2**12 * 2**40 is the 53rd."""
+
+LARGEST = 2.0**60
+"""What a bucket may hold (contract); a larger value is refused before it gets here."""
+
+
+def enter(value: float) -> int:
+    """Return `value` in quanta, rounded to the nearest.
+
+    >>> enter(0.1) + enter(0.2) == enter(0.3)
+    True
+    """
+    return round(value * _QUANTA_PER_UNIT)
+
+
+def leave(quanta: int) -> float:
+    """Return the double nearest to that many quanta.
+
+    >>> leave(enter(130438.94177359999))
+    130438.94177359999
+    """
+    return quanta / _QUANTA_PER_UNIT

@@ -1,0 +1,128 @@
+"""One counter: what has been counted of its buckets, and what an answer adds."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from exporter.counting.window import Bucket, Window
+
+__all__ = ["Folded", "Series", "begin", "fold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The account of one counter; values in quanta, bounds in milliseconds of the provider's time.
+
+    `base`: the sum of what has left the window, everything up to `settled_ms`. `horizon`: the buckets that an answer
+    may still change, oldest first. `newest_ms`: the end of the newest complete bucket; nothing after it is in
+    `exposed`. `newest`: that bucket, if the series has counted one. Until `held_until_ms` the counter stands at 0, so
+    that Prometheus sees a series that is born with a past grow from 0.
+    """
+
+    settled_ms: int
+    newest_ms: int
+    held_until_ms: int
+    base: int = 0
+    exposed: int = 0
+    horizon: tuple[Bucket, ...] = ()
+    newest: Bucket | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A series after an answer, with `lost_ms` that no answer has shown and `late_ms`: how long after its end a bucket
+    was seen unfilled that has been filled since (0: none)."""
+
+    series: Series
+    lost_ms: int = 0
+    late_ms: int = 0
+
+
+def begin(window: Window, *, counts_from_ms: int, complete_ms: int, now_ms: int) -> Series:
+    """Return a series at 0. What ended at or before the bucket that holds `counts_from_ms` is its baseline.
+
+    The baseline is not counted, now or later. If something that counts is complete already (`complete_ms`, by
+    `complete_until_ms`), the 0 is held for a bucket's width first.
+
+    >>> begin(Window(0, 10, (5, 6, 7), asked_ms=30), counts_from_ms=12, complete_ms=30, now_ms=31)
+    Series(settled_ms=10, newest_ms=10, held_until_ms=41, base=0, exposed=0, horizon=(), newest=None)
+    """
+    start_ms = _boundary_at_or_before(window, counts_from_ms, complete_ms)
+    held_until_ms = now_ms + window.width_ms if start_ms < complete_ms else now_ms
+    return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=held_until_ms)
+
+
+def fold(
+    series: Series, window: Window, *, complete_ms: int | None, now_ms: int, running_since_ms: int | None
+) -> Folded:
+    """Take an answer into the account: each bucket counts once, when it is complete, with the value asked for last.
+
+    `complete_ms` is what `complete_until_ms` says of the answer (of all its directions together, so that they share a
+    timestamp); None: nothing in it is complete. Time that leaves the window without a value is lost, as far as the machine was running (`running_since_ms`; None:
+    it is not). A counter cannot fall: a correction downwards is worked off against later growth.
+    """
+    merged, late_ms = _merge(series, window)
+    settled_ms = max(series.settled_ms, min(window.start_ms, now_ms))
+    leaving = [bucket for bucket in merged if bucket.end_ms <= settled_ms]
+    horizon = tuple(bucket for bucket in merged if bucket.end_ms > settled_ms)
+    lost_ms = _uncovered_ms(leaving, series.settled_ms, settled_ms, running_since_ms)
+    settled = replace(
+        series, settled_ms=settled_ms, base=series.base + sum(bucket.value for bucket in leaving), horizon=horizon
+    )
+    if now_ms < series.held_until_ms:
+        return Folded(settled, lost_ms, late_ms)
+    return Folded(_expose(settled, leaving, complete_ms), lost_ms, late_ms)
+
+
+def _expose(series: Series, leaving: Iterable[Bucket], complete_ms: int | None) -> Series:
+    newest_ms = max(series.newest_ms, complete_ms or 0, max((bucket.end_ms for bucket in leaving), default=0))
+    complete = [bucket for bucket in series.horizon if bucket.end_ms <= newest_ms]
+    last = max((*leaving, *complete), key=lambda bucket: bucket.end_ms, default=series.newest)
+    true = series.base + sum(bucket.value for bucket in complete)
+    return replace(series, newest_ms=newest_ms, newest=last, exposed=max(series.exposed, true))
+
+
+def _merge(series: Series, window: Window) -> tuple[list[Bucket], int]:
+    """The horizon with the answer's buckets in it, and how late the latest of them was filled."""
+    known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in series.horizon}
+    late_ms = 0
+    for told in window.buckets():
+        if told.end_ms <= series.settled_ms:
+            continue
+        held = known.get((told.start_ms, told.end_ms))
+        if held is not None:
+            if told.asked_ms > held.asked_ms:
+                known[told.start_ms, told.end_ms] = told
+                if held.value == 0 and told.value:
+                    late_ms = max(late_ms, held.asked_ms - held.end_ms)
+            continue
+        for part in _not_covered(told, series):
+            known[part.start_ms, part.end_ms] = part
+    return sorted(known.values(), key=lambda bucket: bucket.end_ms), late_ms
+
+
+def _not_covered(told: Bucket, series: Series) -> Iterator[Bucket]:
+    """The part of a bucket that nothing in the account covers yet, its value shared out by time.
+
+    On one grid that is the whole bucket. Bounds that fall inside what is held come from a width that changed or from
+    a window that slides with the clock.
+    """
+    start_ms = max([series.settled_ms, *(bucket.end_ms for bucket in series.horizon if bucket.start_ms < told.end_ms)])
+    if start_ms <= told.start_ms:
+        yield told
+    elif start_ms < told.end_ms:
+        share = told.value * (told.end_ms - start_ms) // (told.end_ms - told.start_ms)
+        yield Bucket(start_ms, told.end_ms, share, told.asked_ms)
+
+
+def _uncovered_ms(leaving: Iterable[Bucket], from_ms: int, to_ms: int, running_since_ms: int | None) -> int:
+    if running_since_ms is None:
+        return 0
+    from_ms = max(from_ms, running_since_ms)
+    covered_ms = sum(max(0, min(bucket.end_ms, to_ms) - max(bucket.start_ms, from_ms)) for bucket in leaving)
+    return max(0, to_ms - from_ms - covered_ms)
+
+
+def _boundary_at_or_before(window: Window, at_ms: int, latest_ms: int) -> int:
+    """The last bucket boundary not after `at_ms`, within the window and not after `latest_ms`."""
+    steps = max(0, at_ms - window.start_ms) // window.width_ms
+    return min(window.start_ms + steps * window.width_ms, latest_ms)

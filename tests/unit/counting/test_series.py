@@ -1,0 +1,136 @@
+"""Each complete bucket counts once."""
+
+import pytest
+
+from exporter.counting import Series, Window, begin, complete_until_ms, fold, leave
+from tests.builders import window
+
+IDLE = 20_000
+"""Zeros at the end of a window are idleness when they are two widths old."""
+
+
+def complete(shown: Window, now: int | None = None) -> int | None:
+    return complete_until_ms(shown, now_ms=shown.asked_ms if now is None else now * 1000, idle_after_ms=IDLE)
+
+
+def started(text: str = "1 2 3", *, counts_from: int = 10**6, **where: int) -> Series:
+    shown = window(text, **where)
+    done = complete(shown)
+    assert done is not None
+    first = begin(shown, counts_from_ms=counts_from * 1000, complete_ms=done, now_ms=shown.asked_ms)
+    return after(first, shown)
+
+
+def after(series: Series, shown: Window, *, running: bool = True) -> Series:
+    return folded(series, shown, running=running)[0]
+
+
+def folded(series: Series, shown: Window, *, running: bool = True) -> tuple[Series, float, float]:
+    result = fold(
+        series,
+        shown,
+        complete_ms=complete(shown),
+        now_ms=shown.asked_ms,
+        running_since_ms=0 if running else None,
+    )
+    return result.series, result.lost_ms / 1000, result.late_ms / 1000
+
+
+def test_a_series_begins_at_zero_and_what_was_there_before_is_never_counted() -> None:
+    series = started("1 2 3")
+    assert (series.exposed, series.newest_ms) == (0, 30_000)
+    assert leave(after(series, window("2 3 4", start=10)).exposed) == 4
+
+
+def test_overlapping_answers_count_each_bucket_once() -> None:
+    series = started("1 2 3")
+    for start, text in ((0, "1 2 3"), (10, "2 3 4"), (10, "2 3 4"), (20, "3 4 5"), (50, "6 7 8")):
+        series = after(series, window(text, start=start))
+    assert leave(series.exposed) == 4 + 5 + 6 + 7 + 8
+
+
+def test_folding_the_same_answer_twice_changes_nothing() -> None:
+    shown = window("2 3 4", start=10)
+    once = after(started("1 2 3"), shown)
+    assert after(once, shown) == once
+
+
+def test_an_unfilled_newest_bucket_is_neither_idleness_nor_given_up() -> None:
+    series = after(started("1 2 3"), window("2 3 0", start=10))
+    assert series.newest_ms == 30_000
+    assert series.exposed == 0
+    series = after(series, window("3 9 4", start=20))
+    assert (series.newest_ms, leave(series.exposed)) == (50_000, 13)
+
+
+def test_a_zero_that_something_later_follows_is_complete() -> None:
+    series = after(started("1 2 3"), window("3 0 5", start=20))
+    assert (series.newest_ms, leave(series.exposed)) == (50_000, 5)
+
+
+def test_zeros_that_stay_are_idleness() -> None:
+    series = after(started("1 2 3"), window("3 0 0", start=20, asked=61))
+    assert (series.newest_ms, series.exposed) == (40_000, 0)
+
+
+def test_a_bucket_that_has_not_ended_does_not_count() -> None:
+    series = after(started("1 2 3"), window("2 3 4", start=10, asked=35))
+    assert (series.newest_ms, series.exposed) == (30_000, 0)
+
+
+def test_a_bucket_filled_late_is_counted_once_and_its_lateness_is_told() -> None:
+    series = after(started("1 2 3"), window("3 0 5", start=20))
+    series, _, late_s = folded(series, window("3 4 5", start=20, asked=52))
+    assert leave(series.exposed) == 9
+    assert late_s == 10  # seen unfilled ten seconds after its end
+
+
+def test_a_gap_filled_late_is_counted_once() -> None:
+    series = after(started("1 2 3"), window("3 _ 5", start=20))
+    assert leave(series.exposed) == 5
+    assert leave(after(series, window("3 4 5", start=20, asked=52)).exposed) == 9
+
+
+def test_a_correction_upwards_is_added() -> None:
+    series = after(started("1 2 3"), window("2 3 4", start=10))
+    assert leave(after(series, window("3 7 5", start=20)).exposed) == 12
+
+
+def test_a_correction_downwards_is_worked_off_and_the_counter_stands_still() -> None:
+    series = after(started("1 2 3"), window("2 3 40", start=10))
+    series = after(series, window("3 10 5", start=20))
+    assert leave(series.exposed) == 40
+    assert leave(after(series, window("10 5 50", start=30)).exposed) == 65
+
+
+def test_an_answer_asked_for_earlier_does_not_replace_a_later_one() -> None:
+    series = after(started("1 2 3"), window("2 3 9", start=10, asked=45))
+    assert leave(after(series, window("2 3 4", start=10, asked=41)).exposed) == 9
+
+
+def test_time_that_left_the_window_unseen_is_lost_and_told() -> None:
+    _, lost_s, _ = folded(started("1 2 3"), window("7 8 9", start=100))
+    assert lost_s == 70
+
+
+def test_what_a_machine_that_is_off_does_not_have_is_not_lost() -> None:
+    _, lost_s, _ = folded(started("1 2 3"), window("7 8 9", start=100), running=False)
+    assert lost_s == 0
+
+
+def test_a_series_younger_than_its_window_counts_all_after_a_zero_was_shown_for_a_width() -> None:
+    series = started("_ 2 3", counts_from=12)
+    assert (series.exposed, series.newest_ms, series.newest) == (0, 10_000, None)
+    assert after(series, window("_ 2 3", asked=39)).exposed == 0
+    series = after(series, window("2 3 4", start=10, asked=41))
+    assert (leave(series.exposed), series.newest_ms) == (9, 40_000)
+
+
+def test_a_width_that_changes_counts_no_time_twice() -> None:
+    series = after(started("1 2 3"), window("4 6", start=20, width=20))
+    assert leave(series.exposed) == 4 / 2 + 6
+
+
+@pytest.mark.parametrize("text", ["_ _ _", "0 0 0"])
+def test_an_answer_with_nothing_complete_begins_nothing(text: str) -> None:
+    assert complete(window(text, asked=29)) is None
