@@ -1,0 +1,26 @@
+"""What may be configured, from flags, environment and file, in that order; each mistake is one line.
+
+A setting is one field of `model`: its flag, variable, file key, error line and the reference follow from it.
+No text of pydantic is ever shown: it quotes the input, secrets too.
+"""
+
+from exporter.settings.model import AccountSettings, Settings
+from exporter.settings.problems import ConfigurationError, Problem
+from exporter.settings.reference import FLAGS, Flag, documented
+from exporter.settings.secrets import SecretText
+from exporter.settings.sources import load
+from exporter.settings.values import parse_listen_address, positive_duration
+
+__all__ = [
+    "FLAGS",
+    "AccountSettings",
+    "ConfigurationError",
+    "Flag",
+    "Problem",
+    "SecretText",
+    "Settings",
+    "documented",
+    "load",
+    "parse_listen_address",
+    "positive_duration",
+]
