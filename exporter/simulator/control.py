@@ -1,5 +1,6 @@
 """The simulation's own addresses, which the provider does not have: the truth, steering, faults, what was asked."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -115,7 +116,7 @@ Let things go wrong: curl -X PUT {here}/simulator/faults -d '[{{"kind": "status"
     async def _steer(self, request: web.Request) -> web.Response:
         """Change a VM at once: flags, status, names, and from now on its `cpu` and `traffic_bytes_per_second`."""
         _, machine = self._find(request.match_info["vm"])
-        asked, now_s = await request.json(content_type=None), self._api.now_s()
+        asked, now_s = json.loads(await request.text()), self._api.now_s()
         for name, value in asked.items():
             if name in {"suspended", "error", "cdrom", "label", "hostname", "memory", "cpus"}:
                 setattr(machine, name, value)
@@ -151,7 +152,7 @@ Let things go wrong: curl -X PUT {here}/simulator/faults -d '[{{"kind": "status"
         return web.Response(status=204)
 
     async def _put_keys(self, request: web.Request) -> web.Response:
-        self._access.api_keys = set(await request.json(content_type=None))
+        self._access.api_keys = set(json.loads(await request.text()))
         return web.Response(status=204)
 
     async def _revoke(self, request: web.Request) -> web.Response:  # noqa: ARG002 - a handler takes its request

@@ -77,7 +77,7 @@ _Strike = Callable[[Fault, web.Request, Next, Clock], Awaitable[web.StreamRespon
 async def _status(fault: Fault, _: web.Request, __: Next, clock: Clock) -> web.StreamResponse:
     headers = {}
     if fault.retry_after is not None:
-        kind, _, after = fault.retry_after.rpartition(":")
+        kind, _colon, after = fault.retry_after.rpartition(":")
         date = email.utils.formatdate(clock.wall_s() + float(after), usegmt=True)
         headers["Retry-After"] = date if kind == "date" else fault.retry_after
     page = f"<html><body><h1>{fault.status}</h1>Sorry, something went wrong.</body></html>"

@@ -34,12 +34,12 @@ def _database(at_s: float, luck: tuple[float, ...]) -> tuple[float, float, float
     return load, 8e5 * load * (0.9 + 0.2 * luck[1]), 9e5 * load * (0.9 + 0.2 * luck[2])
 
 
-def _batch(at_s: float, luck: tuple[float, ...]) -> tuple[float, float, float]:
+def _batch(_: float, luck: tuple[float, ...]) -> tuple[float, float, float]:
     busy = luck[3] < 0.2
     return (0.85 + 0.14 * luck[0], 5e6 * luck[1], 1e5 * luck[2]) if busy else (0.03 * luck[0] + 0.002, 0.0, 0.0)
 
 
-def _idle(at_s: float, luck: tuple[float, ...]) -> tuple[float, float, float]:
+def _idle(_: float, luck: tuple[float, ...]) -> tuple[float, float, float]:
     return 0.001 + 0.004 * luck[0], 40.0 * (luck[1] < 0.3), 40.0 * (luck[1] < 0.3) * luck[2]
 
 

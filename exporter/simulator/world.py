@@ -1,14 +1,17 @@
 """The VMs of the simulation: who they are, what was done to them, and so what each bucket truly holds."""
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from exporter.simulator.lives import LIVES, chance
 from exporter.simulator.options import SimulatorOptions
 
 __all__ = ["Account", "Interface", "Machine", "World", "build_world"]
+
+_Forced = TypeVar("_Forced")
 
 _GIB = 1_024
 _SPECIAL = (
@@ -120,7 +123,7 @@ class World:
         return LIVES[machine.life](bucket * self.options.step_s, self._luck(machine.id, bucket))
 
 
-def _in_force(forced: list[tuple[float, object]], at_s: float) -> object:
+def _in_force(forced: Sequence[tuple[float, _Forced]], at_s: float) -> _Forced | None:
     index = bisect.bisect_right([since for since, _ in forced], at_s) - 1
     return forced[index][1] if index >= 0 else None
 
