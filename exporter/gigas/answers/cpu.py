@@ -1,0 +1,79 @@
+"""`cpu_stats`: a list of percentages without times."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NotRequired
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from exporter.gigas.answers.understanding import NotUnderstood, loads, text
+from exporter.gigas.answers.values import MOST_BUCKETS, Tally, Value
+
+__all__ = ["CpuStats", "read_cpu_stats"]
+
+
+@dataclass(frozen=True, slots=True)
+class CpuStats:
+    """`values`: percent as sent, None where there is nothing usable; `refused`: how many of those were there."""
+
+    time_units: str | None
+    lapse: str | None
+    values: tuple[float | None, ...]
+    refused: int = 0
+
+
+class _Told(TypedDict):
+    """The documented shape, which nearly every answer has."""
+
+    data: list[Value | None]
+    time_units: NotRequired[str | None]
+    lapse: NotRequired[str | None]
+
+
+_TOLD = TypeAdapter(_Told)
+
+
+def read_cpu_stats(body: bytes) -> CpuStats:
+    """Raises NotUnderstood."""
+    try:
+        told = _TOLD.validate_json(body)
+    except ValidationError:
+        told = None
+    if told is None:
+        return _tolerant(loads(body))
+    return CpuStats(told.get("time_units"), told.get("lapse"), tuple(told["data"]))
+
+
+def _tolerant(told: Any) -> CpuStats:
+    if not isinstance(told, dict):
+        raise NotUnderstood("dict_type")
+    if "data" not in told:
+        raise NotUnderstood("data: missing")
+    tally = Tally()
+    values = _values(told["data"], tally)
+    if len(values) > MOST_BUCKETS:
+        raise NotUnderstood("data: too_long")
+    return CpuStats(text(told.get("time_units")), text(told.get("lapse")), values, tally.refused)
+
+
+def _values(data: Any, tally: Tally) -> tuple[float | None, ...]:
+    """A list, a list in a list, or places with their values, as traffic has them."""
+    match data:
+        case None:
+            return ()
+        case list():
+            return tuple(tally.value(each) for each in _flat(data))
+        case dict():
+            by_index = {index: value for key, value in data.items() if (index := tally.index(key)) is not None}
+            return tuple(tally.value(by_index.get(index)) for index in range(max(by_index, default=-1) + 1))
+        case _:
+            raise NotUnderstood("data: list_type")
+
+
+def _flat(data: list[Any]) -> Iterator[Any]:
+    for each in data:
+        if isinstance(each, list):
+            yield from each
+        else:
+            yield each

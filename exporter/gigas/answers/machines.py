@@ -1,0 +1,164 @@
+"""`virtual_machines`: the list, of which one broken VM costs that VM."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from exporter.gigas.answers.understanding import NotUnderstood, is_encodable, text
+
+__all__ = ["BrokenMachine", "MachineDocument", "Machines", "read_machines"]
+
+_AT_ONCE_BYTES = 512 * 1024
+"""Decoding that much holds the loop for some milliseconds. A page of 200 VMs has half of it; only a server that ignores
+`limit` sends more."""
+_BETWEEN_YIELDS = 50
+_YEARS = range(1970, 9999)
+"""Outside, a zone's offset may leave what a datetime can hold."""
+
+
+def _null_is_false(told: object) -> object:
+    return False if told is None else told
+
+
+def _aware_in_utc(at: datetime) -> datetime:
+    if at.year not in _YEARS:
+        raise ValueError("not a time of a VM")
+    return at if at.tzinfo is None else at.astimezone(UTC)
+
+
+_Truth = Annotated[bool, BeforeValidator(_null_is_false)]
+_Count = Annotated[int, Field(ge=0, le=2**53)]
+_Time = Annotated[datetime, AfterValidator(_aware_in_utc)]
+
+
+class MachineDocument(BaseModel):
+    """What we use of a VM. Passwords and notes are not among it, so they end here. A time without a zone stays so."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True)
+
+    id: Annotated[str, Field(min_length=1)]
+    status: Annotated[str, Field(min_length=1)]
+    locked: _Truth = False
+    suspended: _Truth = False
+    error: _Truth = False
+    cdrom: _Truth = False
+    label: str | None = None
+    hostname: str | None = None
+    type: str | None = None
+    memory: _Count | None = None
+    cpus: _Count | None = None
+    cpu_shares: _Count | None = None
+    cpu_type: str | None = None
+    operating_system: str | None = None
+    operating_system_distro: str | None = None
+    hypervisor_id: str | None = None
+    location_id: str | None = None
+    template_id: str | None = None
+    boot_type: str | None = None
+    disk_type: str | None = None
+    created_at: _Time | None = None
+    updated_at: _Time | None = None
+
+
+_STRICT = frozenset({"id", "status", "locked", "suspended"})
+"""Without these a VM cannot be shown as it is; any other field that is unusable is as if it were not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenMachine:
+    """A VM that is there and cannot be understood; `reason` names the field."""
+
+    machine_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """A list, or a page of one."""
+
+    machines: tuple[MachineDocument, ...]
+    broken: tuple[BrokenMachine, ...] = ()
+
+
+_LIST = TypeAdapter(list[MachineDocument])
+
+
+async def read_machines(body: bytes, *, give_way: Callable[[], Awaitable[None]]) -> Machines:
+    """Raises NotUnderstood where it is no list at all. Large lists are read bit by bit, so that others may run."""
+    if len(body) <= _AT_ONCE_BYTES:
+        try:
+            return Machines(tuple(_LIST.validate_json(body)))
+        except ValidationError:
+            pass
+    machines: list[MachineDocument] = []
+    broken: list[BrokenMachine] = []
+    for count, told in enumerate(_entries(body)):
+        if count % _BETWEEN_YIELDS == 0:
+            await give_way()
+        machine = _machine(told)
+        if isinstance(machine, MachineDocument):
+            machines.append(machine)
+        else:
+            broken.append(machine)
+    return Machines(tuple(machines), tuple(broken))
+
+
+def _machine(told: Any) -> MachineDocument | BrokenMachine:
+    wrong = {}
+    if isinstance(told, dict):
+        told = {field: value for field, value in told.items() if not isinstance(value, str) or is_encodable(value)}
+    try:
+        return MachineDocument.model_validate(told)
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_context=False, include_input=False):
+            wrong[str(each["loc"][0]) if each["loc"] else ""] = each["type"]
+    if not isinstance(told, dict):
+        return BrokenMachine(None, "dict_type")
+    lacking = sorted(_STRICT & wrong.keys())
+    if lacking:
+        return BrokenMachine(text(told.get("id")) or None, f"{lacking[0]}: {wrong[lacking[0]]}")
+    return MachineDocument.model_validate({field: value for field, value in told.items() if field not in wrong})
+
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def _entries(body: bytes) -> Iterator[Any]:
+    """The elements of a JSON list, one by one. A byte that is no UTF-8 costs itself, not the list."""
+    document = body.decode("utf-8", errors="replace")
+    at = _skip(document, 0)
+    if document[at : at + 1] != "[":
+        raise NotUnderstood("list_type")
+    at = _skip(document, at + 1)
+    if document[at : at + 1] == "]":
+        return _ended(document, at)
+    decoder = json.JSONDecoder()
+    while True:
+        try:
+            told, at = decoder.raw_decode(document, at)
+        except (ValueError, RecursionError):
+            at = -1
+        if at < 0:
+            raise NotUnderstood("json_invalid")
+        yield told
+        at = _skip(document, at)
+        if document[at : at + 1] == "]":
+            return _ended(document, at)
+        if document[at : at + 1] != ",":
+            raise NotUnderstood("json_invalid")
+        at = _skip(document, at + 1)
+
+
+def _skip(document: str, at: int) -> int:
+    space = _SPACE.match(document, at)
+    return space.end() if space is not None else at
+
+
+def _ended(document: str, at: int) -> None:
+    if _skip(document, at + 1) != len(document):
+        raise NotUnderstood("json_invalid")

@@ -1,0 +1,171 @@
+"""A request until it is answered or given up: ceilings, attempts, redirects, events."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Generic, NoReturn, TypeVar
+
+from yarl import URL
+
+from exporter.clock import Clock
+from exporter.gigas.answers import NotUnderstood
+from exporter.gigas.errors import (
+    GigasError,
+    InvalidAnswer,
+    RedirectRefused,
+    StatusError,
+    Throttled429,
+    of_status,
+)
+from exporter.gigas.events import Event, RequestDone, Throttled
+from exporter.gigas.limits import Limiter
+from exporter.gigas.provider_clock import ProviderClock
+from exporter.gigas.requests import Get, Request
+from exporter.gigas.retry import backoff_s, http_date, retry_after_s
+from exporter.gigas.transport import Exchange, Transport
+
+__all__ = ["Answer", "Asker", "Authorize", "Understand"]
+
+_MOST_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """`asked_at`: the provider's time when it was asked; `asked_seen_at`: ours."""
+
+    document: T
+    asked_at: float
+    asked_seen_at: float
+
+
+Authorize = Callable[[], Awaitable[str | None]]
+"""The value of `Authorization`; it may log in first."""
+Understand = Callable[[Exchange], Awaitable[T]]
+"""The document in an answer. Raises NotUnderstood."""
+Place = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """A redirect that may be followed."""
+
+    url: URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Asks for one account. `place`: what is held during an attempt."""
+
+    account: str
+    transport: Transport
+    limiter: Limiter
+    place: Place
+    attempts: int
+    provider_clock: ProviderClock
+    clock: Clock
+    random: Random
+    on_event: Callable[[Event], None]
+
+    async def ask(self, request: Request, *, understand: Understand[T], authorize: Authorize) -> Answer[T]:
+        """Raise GigasError when it is given up; what `authorize` raises goes through untouched."""
+        attempt, redirects = 1, 0
+        while True:
+            async with self.place():
+                await self.limiter.turn()
+                authorization = await authorize()
+                outcome = await self._attempt(request, authorization, understand)
+            match outcome:
+                case Answer():
+                    return outcome
+                case _Moved(url):
+                    redirects += 1
+                    if redirects > _MOST_REDIRECTS or not isinstance(request, Get):
+                        self._give_up(InvalidAnswer(self.account, request.endpoint, "too many redirects"), attempt)
+                    request = replace(request, url=url)
+                case GigasError():
+                    if not outcome.retryable or attempt >= self.attempts:
+                        self._give_up(outcome, attempt)
+                    await self._wait(outcome, attempt)
+                    attempt += 1
+
+    def _give_up(self, error: GigasError, attempts: int) -> NoReturn:
+        error.attempts = attempts
+        raise error
+
+    async def _attempt(
+        self, request: Request, authorization: str | None, understand: Understand[T]
+    ) -> Answer[T] | _Moved | GigasError:
+        sent_s = self.clock.monotonic_s()
+        outcome: Answer[T] | _Moved | GigasError
+        try:
+            exchange = await self.transport.send(request, authorization)
+            code = str(exchange.status)
+            self._see_clock(exchange)
+            outcome = await self._outcome(request, exchange, understand)
+        except NotUnderstood as error:
+            outcome = InvalidAnswer(self.account, request.endpoint, f"the answer is not understood: {error}")
+            outcome.__cause__ = error
+        except GigasError as error:
+            outcome = error
+        if isinstance(outcome, GigasError):
+            code = outcome.code
+        self.on_event(RequestDone(self.account, request.endpoint, code, self.clock.monotonic_s() - sent_s))
+        if isinstance(outcome, Throttled429):
+            self.limiter.refused(sent_s=sent_s, retry_after_s=outcome.retry_after_s)
+        elif isinstance(outcome, Answer):
+            self.limiter.succeeded(sent_s=sent_s)
+        return outcome
+
+    async def _outcome(self, request: Request, exchange: Exchange, understand: Understand[T]) -> Answer[T] | _Moved:
+        if exchange.succeeded:
+            document = await understand(exchange)
+            asked_seen_at = exchange.sent_seen_at
+            return Answer(document, self.provider_clock.at(asked_seen_at), asked_seen_at)
+        if exchange.status in _REDIRECTS:
+            return self._moved(request, exchange)
+        now_at = self.provider_clock.at(exchange.received_seen_at)
+        delay_s = retry_after_s(exchange.headers.get("Retry-After"), now_at=now_at)
+        raise of_status(self.account, request.endpoint, exchange.status, retry_after_s=delay_s)
+
+    def _moved(self, request: Request, exchange: Exchange) -> _Moved:
+        """Where a redirect leads, if it stays with the server that we were told to trust."""
+        target = _joined(request.url, exchange.headers.get("Location"))
+        if isinstance(request, Get) and target is not None and target.origin() == request.url.origin():
+            return _Moved(target)
+        where = "nowhere" if target is None else f"to {target.origin()}"
+        cause = f"HTTP {exchange.status} {where}, refused"
+        raise RedirectRefused(self.account, request.endpoint, exchange.status, cause=cause)
+
+    def _see_clock(self, exchange: Exchange) -> None:
+        date_at = http_date(exchange.headers.get("Date"))
+        if date_at is not None and "Age" not in exchange.headers:  # A cache's copy has the date of the first answer.
+            self.provider_clock.observe(
+                date_at=date_at,
+                sent_seen_at=exchange.sent_seen_at,
+                received_seen_at=exchange.received_seen_at,
+            )
+
+    async def _wait(self, error: GigasError, attempt: int) -> None:
+        if isinstance(error, Throttled429):  # All of the account waits: the limiter sees to it.
+            return
+        asked_s = error.retry_after_s if isinstance(error, StatusError) else None
+        delay_s = max(backoff_s(attempt, chance=self.random.random()), asked_s or 0.0)
+        await self.clock.sleep(delay_s)
+        if asked_s:
+            self.on_event(Throttled(self.account, delay_s))
+
+
+def _joined(url: URL, location: str | None) -> URL | None:
+    """The address that `Location` means; none where it names none, or a user to be there."""
+    if not location:
+        return None
+    try:
+        target = url.join(URL(location))
+        target.origin()
+    except ValueError:
+        return None
+    return target if target.user is None else None

@@ -1,0 +1,131 @@
+"""What goes into `Authorization`, and what happens when it is refused."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from exporter.clock import Clock
+from exporter.gigas.asking import Authorize
+from exporter.gigas.credentials import ApiKey, SecretReader
+from exporter.gigas.errors import CredentialRefused, CredentialUnreadable, Unauthorized
+from exporter.gigas.refusals import Refusals
+from exporter.gigas.shown import Shown
+
+__all__ = ["Authentication", "KeySource", "Source"]
+
+T = TypeVar("T")
+
+_PROBE_S = 15.0
+
+
+class Source(Protocol):
+    """Where credentials come from. `endpoint` is named in errors."""
+
+    @property
+    def expires_at(self) -> float | None:
+        """UNIX seconds at which what is shown now ends, where that was told."""
+        ...
+
+    async def present(self, endpoint: str, *, before: Shown | None) -> Shown:
+        """Return what to show; `before` is what the same call has shown already.
+
+        Raises CredentialRefused without asking while the provider would refuse, or what a login raises.
+        """
+        ...
+
+    def replaceable(self, shown: Shown, endpoint: str) -> bool:
+        """Tell that it was refused. Return whether there is, or can be had, another one worth showing."""
+        ...
+
+    def refused(self, shown: Shown, endpoint: str) -> CredentialRefused:
+        """Tell that it was refused for good; return the error."""
+        ...
+
+    def accepted(self, shown: Shown) -> None:
+        """Tell that it was taken."""
+        ...
+
+
+class Authentication:
+    """Makes calls with what a source gives, renewing it once when it is refused."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def expires_at(self) -> float | None:
+        return self._source.expires_at
+
+    async def make(self, endpoint: str, call: Callable[[Authorize], Awaitable[T]]) -> T:
+        """Make a call. Raises what it raises, but CredentialRefused instead of Unauthorized."""
+        try:
+            return await self._once(endpoint, call)
+        except _Refused as error:
+            if not self._source.replaceable(error.shown, endpoint):
+                raise self._source.refused(error.shown, endpoint) from error.__cause__
+        try:
+            return await self._once(endpoint, call)
+        except _Refused as error:
+            raise self._source.refused(error.shown, endpoint) from error.__cause__
+
+    async def _once(self, endpoint: str, call: Callable[[Authorize], Awaitable[T]]) -> T:
+        shown: Shown | None = None
+
+        async def authorize() -> str:
+            nonlocal shown
+            shown = await self._source.present(endpoint, before=shown)
+            return shown.header
+
+        try:
+            answer = await call(authorize)
+        except Unauthorized as error:
+            if shown is None:
+                raise
+            raise _Refused(shown) from error
+        if shown is not None:
+            self._source.accepted(shown)
+        return answer
+
+
+class _Refused(Exception):
+    """The provider refused what was shown."""
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__()
+        self.shown = shown
+
+
+class KeySource:
+    """An API key. There is nothing to renew, but the file that holds it may change."""
+
+    expires_at = None
+
+    def __init__(self, credentials: ApiKey, *, account: str, clock: Clock) -> None:
+        self._reader = SecretReader(credentials.key, account=account, clock=clock)
+        self._account = account
+        self._clock = clock
+        self._refusals = Refusals()
+
+    async def present(self, endpoint: str, *, before: Shown | None) -> Shown:
+        key = self._reader.read(endpoint)
+        if not (key.isascii() and key.isprintable()):
+            raise CredentialUnreadable(self._account, endpoint, "the API key holds a character that no key has")
+        now_s = self._clock.monotonic_s()
+        if before is not None and before.probe and before.secret == key:
+            return before
+        wait_s = self._refusals.wait_s(key, now_s=now_s)
+        if wait_s > 0:
+            raise CredentialRefused(self._account, endpoint, "the API key was refused; not asked again yet")
+        probe = self._refusals.concerns(key)
+        if probe:
+            self._refusals.probing(now_s=now_s, probe_s=_PROBE_S)
+        return Shown(f"Bearer {key}", secret=key, shown_s=now_s, probe=probe)
+
+    def replaceable(self, shown: Shown, endpoint: str) -> bool:
+        return self._reader.read(endpoint) != shown.secret
+
+    def refused(self, shown: Shown, endpoint: str) -> CredentialRefused:
+        self._refusals.refused(shown.secret, shown_s=shown.shown_s, now_s=self._clock.monotonic_s())
+        return CredentialRefused(self._account, endpoint, "the API key was refused (HTTP 401)")
+
+    def accepted(self, shown: Shown) -> None:
+        self._refusals.accepted(shown.secret, shown_s=shown.shown_s)

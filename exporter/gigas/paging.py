@@ -1,0 +1,118 @@
+"""A list in pages, under a server that may cap the page, say nothing of the total, or change between two pages.
+
+Pure: `Pages` says what to ask next and whether what came adds up.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from exporter.gigas.answers import BrokenMachine, MachineDocument, Machines
+
+__all__ = ["Pages", "total_of"]
+
+_MOST_PAGES = 10_000
+"""No list has so many: a server that always has one more is not believed."""
+_MOST_DIGITS = 9
+
+
+def total_of(headers: Mapping[str, str]) -> int | None:
+    """Return what `X-Total` says, if it says a number."""
+    text = headers.get("X-Total", "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+class Pages:
+    """The pages of one listing, in order."""
+
+    def __init__(self, *, page_size: int) -> None:
+        self._limit = page_size
+        self._offset = 0
+        self._count = 0
+        self._machines: dict[str, MachineDocument] = {}
+        self._broken: dict[str, BrokenMachine] = {}
+        self._nameless: list[BrokenMachine] = []
+        self._repeated_within = 0
+        self._repeated_across = 0
+        self._total: int | None = None
+        self._ended = False
+        self._problem: str | None = None
+
+    def next_page(self) -> tuple[int, int] | None:
+        """Return (offset, limit) of the page to ask for, or None."""
+        return None if self._ended else (self._offset, self._limit)
+
+    def add(self, page: Machines, *, total: int | None) -> None:
+        """Take the page that was asked for."""
+        size = len(page.machines) + len(page.broken)
+        told_before, self._total = self._total, total if total is not None else self._total
+        if self._count > 0 and self._total != told_before:
+            self._end("the total changed while it was listed")
+            return
+        self._count += 1
+        repeats = self._total is None and self._count > 1 and not any(map(self._is_new, _ids(page)))
+        if not repeats:  # Else the server does not page, and this is the same list again.
+            self._keep(page)
+        self._offset += size
+        if self._total is None:
+            # Fewer than asked for may be a cap of the server's: only a page without news is the end. More than asked
+            # for is a server that does not page.
+            if repeats or size == 0 or size > self._limit:
+                self._end()
+        elif size == 0 or self._offset >= self._total:
+            self._end()
+        if not self._ended and self._count >= _MOST_PAGES:
+            self._end("there is no end of pages")
+        self._limit = min(self._limit, size) or self._limit  # A cap, once met, is kept to.
+
+    @property
+    def problem(self) -> str | None:
+        """Why this is no complete listing; None if it is one."""
+        if self._problem is not None or self._total is None:
+            return self._problem
+        rows = len(self._machines) + len(self._broken) + len(self._nameless) + self._repeated_within
+        return None if rows == self._total else f"{rows} of {self._total} came"
+
+    @property
+    def machines(self) -> tuple[MachineDocument, ...]:
+        return tuple(self._machines.values())
+
+    @property
+    def broken(self) -> tuple[BrokenMachine, ...]:
+        return (*self._broken.values(), *self._nameless)
+
+    @property
+    def duplicates(self) -> int:
+        """How many entries had an id that was there before."""
+        return self._repeated_within + self._repeated_across
+
+    def _end(self, problem: str | None = None) -> None:
+        self._ended = True
+        self._problem = problem
+
+    def _is_new(self, machine_id: str) -> bool:
+        return machine_id not in self._machines and machine_id not in self._broken
+
+    def _keep(self, page: Machines) -> None:
+        """Keep the first of each id. Twice in one answer is the provider's list; in two answers it may have moved."""
+        here: set[str] = set()
+        for machine in page.machines:
+            if self._first(machine.id, here):
+                self._machines[machine.id] = machine
+        for broken in page.broken:
+            if broken.machine_id is None:
+                self._nameless.append(broken)
+            elif self._first(broken.machine_id, here):
+                self._broken[broken.machine_id] = broken
+
+    def _first(self, machine_id: str, here: set[str]) -> bool:
+        is_new = self._is_new(machine_id)
+        if machine_id in here:
+            self._repeated_within += 1
+        elif not is_new:
+            self._repeated_across += 1
+        here.add(machine_id)
+        return is_new
+
+
+def _ids(page: Machines) -> Iterator[str]:
+    yield from (machine.id for machine in page.machines)
+    yield from (broken.machine_id for broken in page.broken if broken.machine_id is not None)

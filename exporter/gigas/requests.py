@@ -1,0 +1,66 @@
+"""The only two things that are ever sent: a GET, and a POST to an address that gives out tokens. So nothing here can
+change a VM.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from yarl import URL
+
+__all__ = ["Get", "Login", "Request", "TokenAddress"]
+
+
+class TokenAddress(enum.StrEnum):
+    """The addresses that may be posted to."""
+
+    SESSION = "/token"
+    OPENID = "/auth/api/openid-connect/token"
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """`endpoint`: the last word of the path."""
+
+    endpoint: str
+    url: URL
+
+    @classmethod
+    def of(cls, base: str, *segments: str, params: Mapping[str, str]) -> "Get":
+        """Build the address from segments that may hold anything: an id cannot lead elsewhere."""
+        path = "/".join(quote(segment, safe="") for segment in segments)
+        return cls(segments[-1], URL(f"{base}/{path}", encoded=True).with_query(params))
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Sent as a form or as JSON, whichever is there."""
+
+    address: TokenAddress
+    url: URL
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Mapping[str, str | bool] | None = field(default=None, repr=False)
+
+    @property
+    def endpoint(self) -> str:
+        return self.address.rpartition("/")[2]
+
+    @classmethod
+    def session(cls, base: str, *, username: str, password: str) -> "Login":
+        """Ask for a session token that cannot change anything."""
+        address = TokenAddress.SESSION
+        return cls(address, _at(base, address), json={"login": username, "password": password, "readonly": True})
+
+    @classmethod
+    def openid(cls, base: str, **form: str) -> "Login":
+        """Ask for an OpenID token."""
+        address = TokenAddress.OPENID
+        return cls(address, _at(base, address), form={"client_id": "external", **form})
+
+
+Request = Get | Login
+
+
+def _at(base: str, address: TokenAddress) -> URL:
+    return URL(f"{base}{address}", encoded=True)

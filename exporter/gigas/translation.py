@@ -1,0 +1,52 @@
+"""aiohttp's errors as ours: the one place that knows both."""
+
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+
+from exporter.gigas.errors import CertificateRefused, ConnectionFailed, GigasError, InvalidAnswer, TimedOut
+
+__all__ = ["TRANSLATED", "translate"]
+
+_NOT_HTTP = "the answer is not HTTP"
+
+TRANSLATED: tuple[tuple[type[Exception], type[GigasError], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, TimedOut, "no connection in time"),
+    (TimeoutError, TimedOut, "no answer in time"),
+    (aiohttp.ClientConnectorCertificateError, CertificateRefused, "the certificate is not valid for this address"),
+    (aiohttp.ServerFingerprintMismatch, CertificateRefused, "the certificate is not the expected one"),
+    (aiohttp.ClientSSLError, ConnectionFailed, "TLS failed"),
+    (aiohttp.ClientConnectorDNSError, ConnectionFailed, "the name cannot be resolved"),
+    (aiohttp.ClientProxyConnectionError, ConnectionFailed, "the proxy cannot be reached"),
+    (aiohttp.ClientHttpProxyError, ConnectionFailed, "the proxy refused"),
+    (aiohttp.ServerDisconnectedError, ConnectionFailed, "the connection was closed without an answer"),
+    (aiohttp.ClientPayloadError, ConnectionFailed, "the answer broke off"),
+    (aiohttp.UploadAbortedError, ConnectionFailed, "the request could not be sent"),
+    (aiohttp.TooManyRedirects, InvalidAnswer, "too many redirects"),
+    (aiohttp.RedirectClientError, InvalidAnswer, "a redirect to no address"),
+    (aiohttp.ContentTypeError, InvalidAnswer, "the answer is of another type"),
+    (aiohttp.InvalidURL, ConnectionFailed, "the address is not valid"),
+    (aiohttp.NonHttpUrlClientError, ConnectionFailed, "the address is not HTTP"),
+    (aiohttp.ClientResponseError, ConnectionFailed, _NOT_HTTP),
+    (aiohttp.ClientConnectionError, ConnectionFailed, "the connection failed"),
+    (aiohttp.ClientError, ConnectionFailed, "the request failed"),
+    (OSError, ConnectionFailed, "the connection failed"),
+)
+"""First match wins, so a class stands before its bases. Sentences of ours only: aiohttp's quote what was received."""
+
+
+def translate(error: Exception, *, account: str, endpoint: str) -> GigasError:
+    """Return ours for one of aiohttp's."""
+    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, ContentEncodingError):
+        # The bytes arrived; they are not what Content-Encoding says. Another try would bring the same.
+        return InvalidAnswer(account, endpoint, "the answer cannot be decompressed")
+    ours, cause = next((ours, cause) for theirs, ours, cause in TRANSLATED if isinstance(error, theirs))
+    reason = _reason(error) if isinstance(error, OSError) else ""
+    return ours(account, endpoint, f"{cause}{reason}")
+
+
+def _reason(error: OSError) -> str:
+    """What the system says: `Connection refused`, not the address again."""
+    if isinstance(error, TimeoutError | aiohttp.ClientSSLError):
+        return ""
+    told = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else error.strerror
+    return f" ({told})" if told else ""

@@ -1,0 +1,324 @@
+"""The provider's documents, first of all its own examples."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.gigas.answers import (
+    BrokenMachine,
+    CpuStats,
+    InterfaceTraffic,
+    Machines,
+    NotUnderstood,
+    read_bw_stats,
+    read_cpu_stats,
+    read_machines,
+    read_openid_token,
+    read_session_token,
+)
+
+_EXAMPLES = Path(__file__).parents[2] / "fixtures" / "gigas"
+_PASSWORD = "rYXtg8cCdLQI"  # Of the example.
+
+
+def example(name: str) -> Any:
+    return json.loads((_EXAMPLES / f"{name}.json").read_bytes())
+
+
+async def machines(*entries: Any) -> Machines:
+    return await machines_of(json.dumps(entries).encode())
+
+
+async def machines_of(body: bytes) -> Machines:
+    async def give_way() -> None:
+        await SystemClock().sleep(0)
+
+    return await read_machines(body, give_way=give_way)
+
+
+async def machine(**changes: Any) -> Any:
+    (document,) = (await machines(example("virtual_machine") | changes)).machines
+    return document
+
+
+async def test_the_documented_machine_is_read_as_documented() -> None:
+    assert (await machine()).model_dump() == {
+        "id": "178931011513",
+        "status": "unbuilt",
+        "locked": True,
+        "suspended": False,
+        "error": False,
+        "cdrom": False,
+        "label": "testapi",
+        "hostname": "testapi",
+        "type": "standard",
+        "memory": 256,
+        "cpus": 1,
+        "cpu_shares": 1,
+        "cpu_type": "amd",
+        "operating_system": None,
+        "operating_system_distro": None,
+        "hypervisor_id": "178931017",
+        "location_id": "178931012",
+        "template_id": "1789310154",
+        "boot_type": "default",
+        "disk_type": "vd",
+        "created_at": datetime(2018, 5, 29, 8, 20, 49),  # noqa: DTZ001 - naive as sent
+        "updated_at": datetime(2018, 5, 29, 8, 20, 49),  # noqa: DTZ001 - naive as sent
+    }
+
+
+async def test_passwords_and_notes_end_with_the_parsing() -> None:
+    broken = example("virtual_machine") | {"status": _PASSWORD, "locked": _PASSWORD, "note": _PASSWORD}
+    read = await machines(example("virtual_machine"), broken)
+    assert _PASSWORD not in repr(read.machines)
+    assert _PASSWORD not in repr(read.broken)
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [(0, False), (1, True), ("0", False), ("1", True), ("true", True), ("false", False), (True, True), (None, False)],
+)
+@pytest.mark.parametrize("field", ["locked", "suspended", "error", "cdrom"])
+async def test_a_boolean_is_understood_in_each_of_its_spellings(field: str, told: object, read: bool) -> None:
+    assert getattr(await machine(**{field: told}), field) is read
+
+
+@pytest.mark.parametrize(
+    ("field", "told", "read"),
+    [
+        ("id", 24, "24"),
+        ("hypervisor_id", 7, "7"),
+        ("template_id", None, None),
+        ("memory", "256", 256),
+        ("memory", "lots", None),
+        ("memory", -1, None),
+        ("cpus", [1], None),
+        ("label", {"a": 1}, None),
+        ("label", "half a \ud800 pair", None),
+        ("hostname", True, None),
+        ("error", "perhaps", False),
+        ("created_at", 1527582049, datetime(2018, 5, 29, 8, 20, 49, tzinfo=UTC)),
+        ("created_at", "2018-05-29T10:20:49+02:00", datetime(2018, 5, 29, 8, 20, 49, tzinfo=UTC)),
+        ("created_at", "0000-00-00 00:00:00", None),
+        ("created_at", "0001-01-01T00:00:00+14:00", None),
+        ("updated_at", "yesterday", None),
+        ("type", "balancer_failover", "balancer_failover"),
+        ("status", "recovery", "recovery"),
+    ],
+)
+async def test_an_unusable_optional_field_costs_itself_only(field: str, told: object, read: object) -> None:
+    document = await machine(**{field: told})
+    assert getattr(document, field) == read
+    assert document.cpu_type == "amd"
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken"),
+    [
+        ({"id": None}, BrokenMachine(None, "id: string_type")),
+        ({"id": ""}, BrokenMachine(None, "id: string_too_short")),
+        ({"status": None}, BrokenMachine("178931011513", "status: string_type")),
+        ({"status": 7.5, "locked": "perhaps"}, BrokenMachine("178931011513", "locked: bool_parsing")),
+        ({"id": 24, "suspended": []}, BrokenMachine("24", "suspended: bool_type")),
+    ],
+)
+async def test_one_broken_machine_costs_that_machine(changes: dict[str, Any], broken: BrokenMachine) -> None:
+    whole = example("virtual_machine")
+    read = await machines(whole | {"id": "1"}, whole | changes, whole | {"id": "2"})
+    assert [document.id for document in read.machines] == ["1", "2"]
+    assert read.broken == (broken,)
+
+
+@pytest.mark.parametrize("entry", [None, 7, "text", []])
+async def test_an_entry_that_is_no_machine_is_broken_and_nameless(entry: object) -> None:
+    assert await machines(entry) == Machines((), (BrokenMachine(None, "dict_type"),))
+
+
+async def test_a_byte_that_is_no_utf8_costs_itself() -> None:
+    body = json.dumps([example("virtual_machine") | {"label": "caf?"}]).encode().replace(b"caf?", b"caf\xe9")
+    assert (await machines_of(body)).machines[0].label == "caf\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{}",
+        b"null",
+        b"[",
+        b"[{}",
+        b"[{},",
+        b"[{},]",
+        b"[{}] x",
+        b"[] []",
+        b"[{} {}]",
+        b"<html>",
+        b"[" * 5000,
+    ],
+)
+async def test_what_is_no_list_is_not_understood(body: bytes) -> None:
+    with pytest.raises(NotUnderstood):
+        await machines_of(body)
+
+
+async def test_a_list_larger_than_a_page_is_read_with_pauses_to_the_same_end() -> None:
+    turns = 0
+
+    async def give_way() -> None:
+        nonlocal turns
+        turns += 1
+
+    body = json.dumps([example("virtual_machine") | {"id": each} for each in range(1000)], indent=1).encode()
+    read = await read_machines(body, give_way=give_way)
+    assert [document.id for document in read.machines] == [str(each) for each in range(1000)]
+    assert turns == 20
+
+
+def test_the_documented_cpu_list_is_read_with_its_unfilled_end() -> None:
+    body = (_EXAMPLES / "cpu_stats.json").read_bytes()
+    read = read_cpu_stats(body)
+    assert (read.time_units, read.lapse, read.refused) == ("5 minutes", "last hour", 0)
+    assert read.values[0] == 10.1541275294
+    assert read.values[-2:] == (10.1534351567, 0)
+    assert len(read.values) == 12
+
+
+@pytest.mark.parametrize(
+    ("told", "values", "refused"),
+    [
+        ("[]", (), 0),
+        ("{}", (), 0),
+        ("null", (), 0),
+        ("[1, null, 0]", (1, None, 0), 0),
+        ("[[1, 2.5]]", (1, 2.5), 0),
+        ("[[1], [2]]", (1, 2), 0),
+        ('[1, -1, NaN, Infinity, 1e300, 1e400, "5", true, {}, 2]', (1, *[None] * 8, 2), 8),
+        ('{"10": 3, "0": 1, "9": 2}', (1, *[None] * 8, 2, 3), 0),
+        ('{"0": 1, "x": 2, "99999999": 3, "-1": 4}', (1,), 3),
+        (f"[{2**60}, {2**60 + 2**10}, {10**400}]", (2.0**60, None, None), 2),
+    ],
+)
+def test_each_habit_of_cpu_values_is_understood(told: str, values: tuple[float | None, ...], refused: int) -> None:
+    assert read_cpu_stats(f'{{"data": {told}}}'.encode()) == CpuStats(None, None, values, refused)
+
+
+def test_the_documented_traffic_is_read_as_documented() -> None:
+    read = read_bw_stats((_EXAMPLES / "bw_stats.json").read_bytes())
+    assert (read.date_from, read.date_to) == (1407060000, 1409745600)
+    assert (read.refused, read.duplicates) == (0, 0)
+    assert read.interfaces == (
+        InterfaceTraffic("45", "1", public=True, buckets={0: (0, 0), 1: (42158.54180338, 130438.94177359999)}),
+        InterfaceTraffic(
+            "46", "709", public=False, buckets={0: (9022.86425421, 0), 1: (61278.65241551, 100.937692002)}
+        ),
+    )
+
+
+def bw(traffic: str) -> Any:
+    return read_bw_stats(f'{{"date_from": 1, "date_to": 2, "traffic": {traffic}}}'.encode())
+
+
+def interface(data: str, public: str = "true") -> str:
+    return f'{{"interface_id": 45, "network_id": "1", "is_public": {public}, "data": {data}}}'
+
+
+@pytest.mark.parametrize("traffic", ["{}", "[]", "null", "[[]]", "[{}]"])
+def test_no_data_is_no_interface(traffic: str) -> None:
+    assert bw(traffic).interfaces == ()
+
+
+@pytest.mark.parametrize("traffic", [f"[[{interface('{}')}]]", f"[{interface('[]')}]", f"[{interface('null')}]"])
+def test_interfaces_come_in_one_list_or_in_several(traffic: str) -> None:
+    assert bw(traffic).interfaces == (InterfaceTraffic("45", "1", public=True, buckets={}),)
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [("true", True), ("false", False), ('"true"', True), ("1", True), ("0", False), ("null", None), ('"?"', None)],
+)
+def test_public_is_understood_in_each_of_its_spellings(told: str, read: bool | None) -> None:
+    assert bw(f"[[{interface('{}', told)}]]").interfaces[0].public is read
+
+
+@pytest.mark.parametrize(
+    ("data", "buckets", "refused"),
+    [
+        ('{"10": {"traffic_in": 1, "traffic_out": 2}, "9": {"traffic_in": 3}}', {10: (1, 2), 9: (3, None)}, 0),
+        ('[{"traffic_in": 1, "traffic_out": 2}, null]', {0: (1, 2), 1: (None, None)}, 0),
+        ('{"0": null, "1": {"traffic_in": null, "traffic_out": 0}}', {0: (None, None), 1: (None, 0)}, 0),
+        ('{"0": {"traffic_in": -1, "traffic_out": 2}}', {0: (None, 2)}, 1),
+        ('{"0": {"traffic_in": "7", "traffic_out": 1e300}}', {0: (None, None)}, 2),
+        ('{"x": {"traffic_in": 1}, "0": {"traffic_in": 1}}', {0: (1, None)}, 1),
+        ('{"0": 5, "70000": {}}', {0: (None, None)}, 2),
+    ],
+)
+def test_an_unusable_value_is_refused_and_the_rest_used(data: str, buckets: object, refused: int) -> None:
+    read = bw(f"[[{interface(data)}]]")
+    assert read.interfaces[0].buckets == buckets
+    assert read.refused == refused
+
+
+@pytest.mark.parametrize("public", ["true", '"true"', "null"])
+def test_an_interface_that_comes_twice_is_kept_once_and_counted(public: str) -> None:
+    first, again = interface('{"0": {"traffic_in": 1}}', public), interface('{"0": {"traffic_in": 2}}', public)
+    read = bw(f"[[{first}], [{again}]]")
+    assert read.interfaces[0].buckets == {0: (1, None)}
+    assert (len(read.interfaces), read.duplicates) == (1, 1)
+
+
+@pytest.mark.parametrize("told", ["null", '"then"', "-1", "1e400", "true", "[]"])
+def test_a_time_that_is_none_is_absent(told: str) -> None:
+    read = read_bw_stats(f'{{"date_from": {told}, "date_to": "1409745600", "traffic": {{}}}}'.encode())
+    assert (read.date_from, read.date_to) == (None, 1409745600)
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("[]", "dict_type"),
+        ("{}", "traffic: missing"),
+        ('{"traffic": "rYXtg8cCdLQI"}', "traffic: list_type"),
+        ('{"traffic": [7]}', "traffic: dict_type"),
+        ('{"traffic": [{"interface_id": null, "data": {}}]}', "traffic.interface_id: string_type"),
+        ('{"traffic": [{"interface_id": 1, "data": "rYXtg8cCdLQI"}]}', "traffic.data: dict_type"),
+        ("rYXtg8cCdLQI", "json_invalid"),
+    ],
+)
+def test_a_complaint_names_the_field_and_quotes_nothing(body: str, complaint: str) -> None:
+    with pytest.raises(NotUnderstood) as caught:
+        read_bw_stats(body.encode())
+    assert str(caught.value) == complaint
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[" * 100_000, b'{"data": "x"}', b'{"lapse": "x"}', b"9" * 5000])
+def test_what_is_no_cpu_list_is_not_understood(body: bytes) -> None:
+    with pytest.raises(NotUnderstood):
+        read_cpu_stats(body)
+
+
+@pytest.mark.parametrize(("told", "read"), [("1500", 1500), ('"1500"', 1500), ("null", None), ('"soon"', None)])
+def test_the_end_of_a_session_token_is_a_number_or_its_text(told: str, read: float | None) -> None:
+    assert read_session_token(f'{{"token": "t", "expires": {told}}}'.encode()).expires_at == read
+
+
+@pytest.mark.parametrize("token", ["null", '""', "7", '"a b"', '"a\\nb"', '"\u00e9"'])
+def test_a_token_is_what_can_stand_in_a_header(token: str) -> None:
+    for read, field in ((read_session_token, "token"), (read_openid_token, "access_token")):
+        with pytest.raises(NotUnderstood, match=rf"^{field}: \w+$") as caught:
+            read(f'{{"{field}": {token}}}'.encode())
+        assert caught.value.__context__ is None
+
+
+def test_tokens_are_not_shown() -> None:
+    told = b'{"access_token": "abc", "expires_in": 300, "refresh_token": "def", "refresh_expires_in": "1800"}'
+    read = read_openid_token(told)
+    assert (read.token, read.life_s, read.refresh_token, read.refresh_life_s) == ("abc", 300, "def", 1800)
+    assert "abc" not in repr(read)
+    assert "def" not in repr(read)

@@ -1,0 +1,153 @@
+"""Ceilings of an account."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from exporter.gigas.limits import Limiter
+from tests.unit.gigas.doubles import JumpingClock, settled
+
+
+class Traffic:
+    """Requests that take a second each, and what is seen of them."""
+
+    def __init__(self, *, concurrency: int = 4, per_second: float = 0.0, takes_s: float = 1.0) -> None:
+        self.clock = JumpingClock()
+        self.waits_s: list[float] = []
+        self.limiter = Limiter(
+            max_concurrency=concurrency,
+            requests_per_second=per_second,
+            clock=self.clock,
+            random=Random(1),  # noqa: S311 - jitter
+            on_wait=self.waits_s.append,
+        )
+        self.takes_s = takes_s
+        self.sent_s: list[float] = []
+        self.at_once = 0
+        self.most_at_once = 0
+
+    async def request(self) -> None:
+        async with self.limiter.place():
+            await self.limiter.turn()
+            self.sent_s.append(self.clock.monotonic_s())
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            try:
+                await self.clock.sleep(self.takes_s)
+            finally:
+                self.at_once -= 1
+
+    async def burst(self, count: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(self.request())
+
+
+async def test_no_more_are_under_way_than_the_ceiling_says() -> None:
+    traffic = Traffic(concurrency=4)
+    await traffic.clock.run(traffic.burst(10))
+    assert traffic.sent_s == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
+    assert traffic.most_at_once == 4
+
+
+async def test_requests_are_spaced_as_the_rate_says() -> None:
+    traffic = Traffic(concurrency=10, per_second=4)
+    await traffic.clock.run(traffic.burst(5))
+    assert traffic.sent_s == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+async def test_no_rate_means_no_spacing() -> None:
+    traffic = Traffic(concurrency=10)
+    await traffic.clock.run(traffic.burst(10))
+    assert traffic.sent_s == [0] * 10
+    assert traffic.waits_s == []
+
+
+async def test_waits_are_told_and_only_waits() -> None:
+    traffic = Traffic(concurrency=1)
+    await traffic.clock.run(traffic.burst(3))
+    assert traffic.waits_s == [1, 2]
+
+
+async def test_a_429_stops_the_whole_account_for_as_long_as_it_says() -> None:
+    traffic = Traffic(concurrency=4)
+    traffic.limiter.refused(sent_s=0, retry_after_s=7)
+    await traffic.clock.run(traffic.burst(1))
+    assert traffic.sent_s == [7]
+    assert traffic.waits_s == [7]
+
+
+async def test_a_429_met_while_others_wait_holds_them_too() -> None:
+    traffic = Traffic(concurrency=2, takes_s=1)
+
+    async def refused_in_between() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(traffic.burst(3))
+            await traffic.clock.sleep(0.5)
+            traffic.limiter.refused(sent_s=0, retry_after_s=5)
+
+    await traffic.clock.run(refused_in_between())
+    assert traffic.sent_s == [0, 0, 5.5]
+
+
+async def test_no_pause_is_longer_than_a_minute() -> None:
+    traffic = Traffic()
+    for strike in range(20):
+        traffic.limiter.refused(sent_s=strike, retry_after_s=None)
+    await traffic.clock.run(traffic.burst(1))
+    assert 30 <= traffic.sent_s[0] <= 60
+
+
+async def test_without_retry_after_the_pauses_grow() -> None:
+    traffic = Traffic()
+    pauses_s = []
+    for _ in range(5):
+        now_s = traffic.clock.monotonic_s()
+        traffic.limiter.refused(sent_s=now_s, retry_after_s=None)
+        await traffic.clock.run(traffic.limiter.turn())
+        pauses_s.append(traffic.clock.monotonic_s() - now_s)
+    for at, pause_s in enumerate(pauses_s):
+        assert 2**at <= pause_s <= 2 ** (at + 1)
+
+
+async def test_a_wave_of_429_counts_as_one() -> None:
+    traffic = Traffic(concurrency=32)
+    await traffic.clock.advance(1)
+    for _ in range(32):
+        traffic.limiter.refused(sent_s=0.5, retry_after_s=1)
+    traffic.sent_s.clear()
+    await traffic.clock.run(traffic.burst(20))
+    assert traffic.most_at_once == 16
+
+
+async def test_after_a_429_fewer_go_at_once_and_successes_give_it_back() -> None:
+    traffic = Traffic(concurrency=8)
+    for sent_s in (0, 10, 20, 30):
+        await traffic.clock.advance(10)
+        traffic.limiter.refused(sent_s=sent_s, retry_after_s=1)
+    await traffic.clock.run(traffic.burst(4))
+    assert traffic.most_at_once == 1
+    for _ in range(100):
+        traffic.limiter.succeeded(sent_s=traffic.clock.monotonic_s())
+    await traffic.clock.run(traffic.burst(20))
+    assert traffic.most_at_once == 8
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_cancelled_request_leaves_its_place_to_another(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - order of events
+    traffic = Traffic(concurrency=3)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(traffic.request()) for _ in range(30)]
+        for _ in range(40):
+            random.choice(tasks).cancel()
+            if random.random() < 0.5:
+                await traffic.clock.advance(random.choice([0, 0.5, 1]))
+        while not all(task.done() for task in tasks):
+            await traffic.clock.advance(1)
+    assert traffic.at_once == 0
+    traffic.most_at_once = 0
+    await traffic.clock.run(traffic.burst(9))
+    assert traffic.most_at_once == 3
+    await settled()
