@@ -1,0 +1,50 @@
+"""Which requests to make, and an answer as a `Reading`. A collector holds no state and touches none.
+
+To add one: a file here with a class of either protocol, its line in `ACCOUNT_COLLECTORS` or `VM_COLLECTORS`, its
+section in the settings and its entries in the metrics catalogue.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from exporter.collectors.cpu import Cpu
+from exporter.collectors.inventory import Inventory
+from exporter.collectors.options import Options
+from exporter.collectors.reading import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
+from exporter.collectors.traffic import Traffic
+from exporter.fleet import Machine
+from exporter.gigas import AccountClient
+
+__all__ = [
+    "ACCOUNT_COLLECTORS",
+    "VM_COLLECTORS",
+    "AccountCollector",
+    "CpuReading",
+    "InterfaceReading",
+    "InventoryReading",
+    "Options",
+    "Reading",
+    "TrafficReading",
+    "VmCollector",
+]
+
+
+class AccountCollector(Protocol):
+    """Asks about a whole account."""
+
+    async def collect(self, client: AccountClient) -> Reading:
+        """Raises GigasError."""
+        ...
+
+
+class VmCollector(Protocol):
+    """Asks about one VM. `width_hint_s`: the width that the account's shortest windows had so far."""
+
+    async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> Reading:
+        """Raises GigasError."""
+        ...
+
+
+ACCOUNT_COLLECTORS: Mapping[str, Callable[[Options], AccountCollector]] = MappingProxyType({"inventory": Inventory})
+VM_COLLECTORS: Mapping[str, Callable[[Options], VmCollector]] = MappingProxyType({"cpu": Cpu, "traffic": Traffic})

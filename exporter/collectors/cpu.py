@@ -1,0 +1,43 @@
+"""The CPU usage of one VM: the shortest list of chunks."""
+
+from exporter.collectors.options import Options
+from exporter.collectors.reading import CpuReading
+from exporter.counting import enter, to_ms, width_of_time_units
+from exporter.fleet import Machine
+from exporter.gigas import AccountClient, CpuStats
+
+__all__ = ["Cpu"]
+
+_PERIOD = "-1H"
+_PERIOD_S = 3600.0
+"""What the page says that `-1H` spans; used only where `time_units` cannot be read."""
+
+
+class Cpu:
+    """Percent over a chunk becomes seconds of the whole VM that were busy in it."""
+
+    def __init__(self, options: Options) -> None:
+        self._percent_of = options.cpu_percent_of
+
+    async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> CpuReading:
+        answer = await client.cpu_stats(machine.vm_id, _PERIOD)
+        width_s = chunk_width(answer.document, width_hint_s)
+        cores = machine.cpus or 1
+        share = 100.0 if self._percent_of == "vm" else 100.0 * cores
+        return CpuReading(
+            account=client.account,
+            vm_id=machine.vm_id,
+            values=tuple(
+                None if percent is None else enter(percent / share * width_s) for percent in answer.document.values
+            ),
+            width_ms=to_ms(width_s),
+            refused=answer.document.refused,
+            asked_at=answer.asked_at,
+            asked_seen_at=answer.asked_seen_at,
+        )
+
+
+def chunk_width(document: CpuStats, width_hint_s: float | None) -> float:
+    """Seconds: what `time_units` says, else what the account's windows had so far, else an hour by the chunks."""
+    told_s = width_of_time_units(document.time_units)
+    return told_s or width_hint_s or _PERIOD_S / max(1, len(document.values))

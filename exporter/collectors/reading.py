@@ -1,0 +1,68 @@
+"""What a collector brings home: an answer of the provider in our terms, nothing counted yet."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from exporter.counting import Window
+from exporter.fleet import Machine
+
+__all__ = ["CpuReading", "InterfaceReading", "InventoryReading", "Reading", "TrafficReading"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryReading:
+    """One complete listing of an account. `unreadable`: ids of entries that could not be understood (None: not even
+    the id); those VMs are there, whatever they are.
+    """
+
+    account: str
+    machines: tuple[Machine, ...]
+    unreadable: tuple[str | None, ...]
+    duplicates: int
+    asked_at: float
+    asked_seen_at: float
+    credential_expires_at: float | None
+    collector: ClassVar[str] = "inventory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuReading:
+    """A list of chunks without times: busy seconds in quanta, None where the answer has nothing usable."""
+
+    account: str
+    vm_id: str
+    values: tuple[int | None, ...]
+    width_ms: int
+    refused: int
+    asked_at: float
+    asked_seen_at: float
+    duplicates: int = 0
+    collector: ClassVar[str] = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceReading:
+    """Bytes of one interface in quanta, both directions over the same buckets."""
+
+    interface_id: str
+    network_id: str
+    public: bool
+    receive: Window
+    transmit: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficReading:
+    """The interfaces of one VM; none where the provider has no data."""
+
+    account: str
+    vm_id: str
+    interfaces: tuple[InterfaceReading, ...]
+    refused: int
+    duplicates: int
+    asked_at: float
+    asked_seen_at: float
+    collector: ClassVar[str] = "traffic"
+
+
+Reading = InventoryReading | CpuReading | TrafficReading

@@ -1,0 +1,166 @@
+"""What a reading changes in the record of a VM. Pure: instants are in the reading."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
+from exporter.counting import Window, begin, complete_until_ms, end_hint, fold, observe, place, to_ms, unseen
+from exporter.fleet import Machine, is_running
+from exporter.ledger import CpuAccount, InterfaceAccount, VmRecord
+
+__all__ = ["Gained", "fold_cpu", "fold_machine", "fold_traffic", "idle_after_ms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gained:
+    """A record after a reading. `window`: the buckets of the answer, of all interfaces together (None: no data).
+
+    `lost_ms`: time that no answer has shown; `late_ms`: how late a bucket was filled that had been seen unfilled.
+    """
+
+    record: VmRecord
+    window: Window | None = None
+    lost_ms: int = 0
+    late_ms: int = 0
+
+
+def idle_after_ms(*, width_ms: int, late_ms: int) -> int:
+    """How old a zero at the end of a window must be to be idleness: two widths, or one more than buckets are late."""
+    return max(2 * width_ms, late_ms + width_ms)
+
+
+def fold_machine(record: VmRecord | None, machine: Machine, *, asked_at: float, asked_seen_at: float) -> VmRecord:
+    """The record after a listing that has the VM."""
+    running = is_running(machine.status)
+    if record is None:
+        return VmRecord(
+            vm_id=machine.vm_id,
+            name=machine.name,
+            known_since_at=asked_at,
+            running_since_ms=to_ms(asked_at) if running else None,
+            lock=unseen(on=machine.locked, seen_at=asked_seen_at),
+            suspension=unseen(on=machine.suspended, seen_at=asked_seen_at),
+        )
+    if running:
+        running_since_ms = to_ms(asked_at) if record.running_since_ms is None else record.running_since_ms
+    else:
+        running_since_ms = None
+    return replace(
+        record,
+        name=machine.name,
+        renames=record.renames + (machine.name != record.name),
+        absences=0,
+        running_since_ms=running_since_ms,
+        lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at),
+        suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at),
+    )
+
+
+def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None, late_ms: int) -> Gained:
+    """The record after a list of CPU chunks."""
+    if not reading.values:
+        return Gained(record)
+    now_ms = to_ms(reading.asked_at)
+    window = place(
+        reading.values,
+        width_ms=reading.width_ms,
+        hint_ms=end_hint(now_ms=now_ms, width_ms=reading.width_ms, grid=record.grid),
+        before=record.cpu.list if record.cpu else None,
+        asked_ms=now_ms,
+    )
+    complete_ms = _complete(window, now_ms, late_ms)
+    if record.cpu is not None:
+        series = record.cpu.series
+    elif complete_ms is not None:
+        counts_from_ms = _counts_from_ms(record, window, created_at)
+        series = begin(window, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+    else:
+        return Gained(record, window)
+    folded = fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=record.running_since_ms)
+    counted = replace(record, cpu=CpuAccount(folded.series, window))
+    return Gained(counted, window, folded.lost_ms, folded.late_ms)
+
+
+def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:
+    """The record after an answer with traffic. An interface that a full window of answers lacks is gone."""
+    if not reading.interfaces:
+        return Gained(record)
+    now_ms = to_ms(reading.asked_at)
+    accounts: dict[str, InterfaceAccount] = {}
+    lost_ms = late_ms_seen = 0
+    for interface in reading.interfaces:
+        account, lost, late = _fold_interface(record, interface, now_ms, created_at, late_ms)
+        lost_ms, late_ms_seen = max(lost_ms, lost), max(late_ms_seen, late)
+        if account is not None:
+            accounts[interface.interface_id] = account
+    window = _all_directions([way for each in reading.interfaces for way in (each.receive, each.transmit)])
+    absent = {
+        interface_id: account
+        for interface_id, account in record.interfaces.items()
+        if interface_id not in accounts and account.seen_ms >= window.start_ms
+    }
+    counted = replace(
+        record,
+        interfaces=_in_order({**accounts, **absent}),
+        grid=Window(window.end_ms, window.width_ms, (), now_ms),
+    )
+    return Gained(counted, window, lost_ms, late_ms_seen)
+
+
+def _fold_interface(
+    record: VmRecord, reading: InterfaceReading, now_ms: int, created_at: float | None, late_ms: int
+) -> tuple[InterfaceAccount | None, int, int]:
+    both = _all_directions([reading.receive, reading.transmit])
+    complete_ms = _complete(both, now_ms, late_ms)
+    known = record.interfaces.get(reading.interface_id)
+    if known is not None:
+        receive, transmit = known.receive, known.transmit
+    elif complete_ms is not None:
+        # A window of answers without it makes an interface new: all it shows counts. The first answer proves nothing.
+        counts_from_ms = (
+            _first_filled_ms(both) if record.grid is not None else _counts_from_ms(record, both, created_at)
+        )
+        receive = transmit = begin(both, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+    else:
+        return None, 0, 0
+    running_since_ms = record.running_since_ms
+    received, sent = (
+        fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=running_since_ms)
+        for series, window in ((receive, reading.receive), (transmit, reading.transmit))
+    )
+    account = InterfaceAccount(reading.network_id, reading.public, received.series, sent.series, now_ms)
+    return account, max(received.lost_ms, sent.lost_ms), max(received.late_ms, sent.late_ms)
+
+
+def _complete(window: Window, now_ms: int, late_ms: int) -> int | None:
+    idle_ms = idle_after_ms(width_ms=window.width_ms, late_ms=late_ms)
+    return complete_until_ms(window, now_ms=now_ms, idle_after_ms=idle_ms)
+
+
+def _counts_from_ms(record: VmRecord, window: Window, created_at: float | None) -> int:
+    """From when on buckets count: since the VM was made, if the window shows that, else since it is known to us.
+
+    The bucket in which a VM was made belongs to it whole; the one in which we came to know it is mostly from before.
+    """
+    created_ms = None if created_at is None else to_ms(created_at)
+    if created_ms is not None and created_ms >= window.start_ms:
+        return created_ms
+    return to_ms(record.known_since_at) + window.width_ms - 1
+
+
+def _first_filled_ms(window: Window) -> int:
+    return next((bucket.start_ms for bucket in window.buckets() if bucket.value), window.end_ms)
+
+
+def _all_directions(windows: list[Window]) -> Window:
+    """The windows laid over each other: a bucket is filled where any of them has it filled. They share their bounds."""
+    values = tuple(
+        max((value for value in bucket if value is not None), default=None)
+        for bucket in zip(*(window.values for window in windows), strict=True)
+    )
+    return replace(windows[0], values=values)
+
+
+def _in_order(accounts: dict[str, InterfaceAccount]) -> Mapping[str, InterfaceAccount]:
+    return MappingProxyType(dict(sorted(accounts.items(), key=lambda each: (len(each[0]), each[0]))))

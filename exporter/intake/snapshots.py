@@ -1,0 +1,99 @@
+"""A record and a machine become the snapshot that is shown."""
+
+from exporter.counting import Series, Spell, leave
+from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
+from exporter.intake.folding import idle_after_ms
+from exporter.ledger import InterfaceAccount, VmRecord
+
+__all__ = ["outcome_after_answer", "outcome_after_listing", "shown"]
+
+
+def shown(
+    record: VmRecord,
+    machine: Machine,
+    *,
+    account: str,
+    stale_after_s: float,
+    ahead_s: float,
+    cpu_outcome: Outcome,
+    traffic_outcome: Outcome,
+) -> Vm:
+    """The snapshot of a VM. `ahead_s`: by how much the provider's clock is ahead of ours."""
+    keep_s = stale_after_s - ahead_s
+    cpu = None
+    if record.cpu is not None:
+        series = record.cpu.series
+        cpu = CpuUsage(
+            busy_s=leave(series.exposed),
+            until_at=series.newest_ms / 1000,
+            ratio=_rate(series),
+            stale_seen_at=_believed_until_at(series) + keep_s,
+        )
+    return Vm(
+        account=account,
+        machine=machine,
+        renames=record.renames,
+        lock=_spell(record.lock),
+        suspension=_spell(record.suspension),
+        cpu=cpu,
+        interfaces=tuple(
+            _interface(interface_id, interface, keep_s) for interface_id, interface in record.interfaces.items()
+        ),
+        cpu_outcome=cpu_outcome,
+        traffic_outcome=traffic_outcome,
+    )
+
+
+def outcome_after_answer(*, running: bool, has_statistics: bool) -> Outcome:
+    """How a collector fares with a VM that has just been answered."""
+    if not running:
+        return Outcome.IDLE
+    return Outcome.OK if has_statistics else Outcome.WAITING
+
+
+def outcome_after_listing(outcome: Outcome, *, running: bool, has_statistics: bool) -> Outcome:
+    """How a collector fares after a listing that says whether the VM runs."""
+    if not running:
+        return Outcome.IDLE
+    if outcome is Outcome.IDLE:
+        return Outcome.OK if has_statistics else Outcome.WAITING
+    return outcome
+
+
+def _interface(interface_id: str, account: InterfaceAccount, keep_s: float) -> InterfaceTraffic:
+    return InterfaceTraffic(
+        interface_id=interface_id,
+        network_id=account.network_id,
+        public=account.public,
+        receive_bytes=leave(account.receive.exposed),
+        transmit_bytes=leave(account.transmit.exposed),
+        until_at=account.receive.newest_ms / 1000,
+        receive_bytes_per_s=_rate(account.receive),
+        transmit_bytes_per_s=_rate(account.transmit),
+        stale_seen_at=_believed_until_at(account.receive) + keep_s,
+    )
+
+
+def _rate(series: Series) -> float | None:
+    """The newest complete bucket over its width, per second."""
+    bucket = series.newest
+    if bucket is None or bucket.end_ms != series.newest_ms:
+        return None
+    return leave(bucket.value) / ((bucket.end_ms - bucket.start_ms) / 1000)
+
+
+def _believed_until_at(series: Series) -> float:
+    """The end of what the series speaks of, in the provider's time.
+
+    Zeros that may not be filled yet are no news, but while they come the answers are not old either: an idle VM, whose
+    zeros wait to be believed, must not look stale for that.
+    """
+    last = series.horizon[-1] if series.horizon else None
+    if last is None or last.end_ms <= series.newest_ms or last.value:
+        return series.newest_ms / 1000
+    waiting_ms = idle_after_ms(width_ms=last.end_ms - last.start_ms, late_ms=0)
+    return min(series.newest_ms + waiting_ms, last.end_ms) / 1000
+
+
+def _spell(spell: Spell) -> SpellView:
+    return SpellView(spell.since_seen_at, spell.begun, spell.lasted_s)

@@ -1,0 +1,257 @@
+"""Readings are folded, committed and then published; what is known is never less than the provider has shown."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from exporter.clock import SystemClock
+from exporter.collectors import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
+from exporter.counting import enter
+from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm
+from exporter.intake import FleetChanged, Intake, ReadingTaken, Taken
+from exporter.ledger import Batch, MemoryLedger
+from tests.builders import machine, window
+
+ACCOUNT = "production"
+
+
+class Clock(SystemClock):
+    """Wall time is what the readings say."""
+
+    now_s = 0.0
+
+    def wall_s(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Taking:
+    """An intake at work."""
+
+    clock: Clock = field(default_factory=Clock)
+    fleet: Fleet = field(default_factory=Fleet)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    events: list[ReadingTaken | FleetChanged] = field(default_factory=list)
+    taken: list[Taken | InventoryReading] = field(default_factory=list)
+    intake: Intake = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fleet.keep_accounts([AccountView(name=ACCOUNT, account_id="17893")])
+        self.intake = Intake(
+            ledger=self.ledger,
+            fleet=self.fleet,
+            clock=self.clock,
+            stale_after_s=900.0,
+            on_event=self.events.append,
+            on_taken=self.taken.append,
+        )
+
+    async def take(self, *readings: Reading) -> None:
+        for reading in readings:
+            self.clock.now_s = reading.asked_seen_at
+            await self.intake.submit(reading)
+        await self.intake.settled()
+
+    def vm(self, vm_id: str = "24") -> Vm:
+        return self.fleet.vms(ACCOUNT)[vm_id]
+
+    def cpu_busy(self) -> float:
+        cpu = self.vm().cpu
+        assert cpu is not None
+        return cpu.busy_s
+
+
+@asynccontextmanager
+async def taking() -> AsyncIterator[Taking]:
+    at_work = Taking()
+    key = AccountView(name=ACCOUNT, account_id="17893").key
+    await at_work.intake.open_account(key)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(at_work.intake.run())
+        yield at_work
+        task.cancel()
+
+
+def listing(*machines: Machine, at: float = 0.0, unreadable: tuple[str | None, ...] = ()) -> InventoryReading:
+    return InventoryReading(
+        account=ACCOUNT,
+        machines=machines,
+        unreadable=unreadable,
+        duplicates=0,
+        asked_at=at,
+        asked_seen_at=at,
+        credential_expires_at=None,
+    )
+
+
+def chunks(text: str, *, at: float, width: float = 10.0, refused: int = 0) -> CpuReading:
+    values = tuple(None if word == "_" else enter(float(word)) for word in text.split())
+    return CpuReading(
+        account=ACCOUNT,
+        vm_id="24",
+        values=values,
+        width_ms=round(width * 1000),
+        refused=refused,
+        asked_at=at,
+        asked_seen_at=at,
+    )
+
+
+def traffic(at: int, start: int, interfaces: dict[str, str]) -> TrafficReading:
+    return TrafficReading(
+        account=ACCOUNT,
+        vm_id="24",
+        interfaces=tuple(
+            InterfaceReading(
+                interface_id,
+                "1",
+                public=True,
+                receive=window(text, start=start, asked=at),
+                transmit=window(text, start=start, asked=at),
+            )
+            for interface_id, text in interfaces.items()
+        ),
+        refused=0,
+        duplicates=0,
+        asked_at=at,
+        asked_seen_at=at,
+    )
+
+
+def received(vm: Vm) -> dict[str, float]:
+    return {interface.interface_id: interface.receive_bytes for interface in vm.interfaces}
+
+
+async def test_a_listing_makes_the_fleet() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), machine(vm_id="25", label="", hostname="db")))
+        assert [vm.machine.name for vm in at_work.fleet.vms(ACCOUNT).values()] == ["web-1", "db"]
+        view = at_work.fleet.account(ACCOUNT)
+        assert view is not None
+        assert (view.up, view.listed) == (True, True)
+        assert at_work.events[-1] == FleetChanged(ACCOUNT, ("web-1", "db"), (), ())
+
+
+async def test_a_vm_that_two_listings_in_a_row_lack_is_gone_and_one_is_not_enough() -> None:
+    async with taking() as at_work:
+        both, one = (machine(), machine(vm_id="25")), (machine(),)
+        await at_work.take(listing(*both), listing(*one))
+        assert set(at_work.fleet.vms(ACCOUNT)) == {"24", "25"}
+        await at_work.take(listing(*both), listing(*one))
+        assert set(at_work.fleet.vms(ACCOUNT)) == {"24", "25"}
+        await at_work.take(listing(*one))
+        assert set(at_work.fleet.vms(ACCOUNT)) == {"24"}
+
+
+async def test_an_entry_that_cannot_be_read_removes_nobody() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), machine(vm_id="25")))
+        for _ in range(3):
+            await at_work.take(listing(machine(), unreadable=("25",)))
+        for _ in range(3):
+            await at_work.take(listing(machine(), unreadable=(None,)))
+        assert set(at_work.fleet.vms(ACCOUNT)) == {"24", "25"}
+
+
+async def test_a_failed_listing_changes_no_vm() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine()))
+        at_work.intake.listing_failed(ACCOUNT, credential_expires_at=None)
+        view = at_work.fleet.account(ACCOUNT)
+        assert view is not None
+        assert (view.up, view.listed) == (False, True)
+        assert set(at_work.fleet.vms(ACCOUNT)) == {"24"}
+
+
+async def test_a_renamed_vm_keeps_its_counters() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        await at_work.take(listing(machine(label="web-2"), at=50))
+        assert (at_work.vm().machine.name, at_work.vm().renames, at_work.cpu_busy()) == ("web-2", 1, 4)
+
+
+async def test_cpu_is_counted_over_overlapping_lists_and_the_ratio_is_of_the_newest_complete_chunk() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30))
+        for text, at in (("1 2 3", 31), ("2 3 4", 41), ("2 3 4", 45), ("3 4 0", 51), ("4 5 0", 61)):
+            await at_work.take(chunks(text, at=at))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.busy_s, cpu.until_at, cpu.ratio) == (9, 50, 0.5)
+
+
+async def test_an_interface_that_comes_later_counts_all_of_its_own() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), traffic(31, 0, {"45": "1 2 3"}))
+        await at_work.take(traffic(41, 10, {"45": "2 3 4", "46": "_ _ 7"}))
+        assert received(at_work.vm()) == {"45": 4, "46": 0}
+        await at_work.take(traffic(51, 20, {"45": "3 4 5", "46": "_ 7 8"}))
+        assert received(at_work.vm()) == {"45": 9, "46": 15}
+
+
+async def test_an_interface_that_a_full_window_lacks_is_gone_and_no_data_is_not_absence() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), traffic(31, 0, {"45": "1 2 3", "46": "1 2 3"}))
+        await at_work.take(traffic(41, 10, {}), traffic(51, 20, {"45": "3 4 5"}))
+        assert set(received(at_work.vm())) == {"45", "46"}
+        await at_work.take(traffic(71, 40, {"45": "5 6 7"}))
+        assert set(received(at_work.vm())) == {"45"}
+
+
+async def test_a_vm_without_data_has_no_statistics() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine()), chunks("", at=31), traffic(31, 0, {}))
+        vm = at_work.vm()
+        assert (vm.cpu, vm.interfaces, vm.cpu_outcome, vm.traffic_outcome) == (
+            None,
+            (),
+            Outcome.WAITING,
+            Outcome.WAITING,
+        )
+
+
+async def test_a_vm_that_is_off_shows_no_ratio_and_is_idle() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        await at_work.take(listing(machine(status="offline"), at=42))
+        vm = at_work.vm()
+        assert vm.cpu is not None
+        assert (vm.cpu.ratio, vm.cpu.busy_s, vm.cpu_outcome) == (None, 4, Outcome.IDLE)
+
+
+async def test_a_look_that_failed_leaves_what_was_known() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        at_work.intake.failed(ACCOUNT, "24", "cpu")
+        assert (at_work.cpu_busy(), at_work.vm().cpu_outcome) == (4, Outcome.FAILING)
+
+
+async def test_nothing_is_published_before_it_is_committed() -> None:
+    async with taking() as at_work:
+        seen: list[int] = []
+
+        class Watching(MemoryLedger):
+            async def commit(self, batch: Batch) -> None:
+                seen.append(len(at_work.fleet.vms(ACCOUNT)))
+                await super().commit(batch)
+
+        at_work.intake._ledger = Watching()
+        await at_work.take(listing(machine()))
+        assert seen[0] == 0
+
+
+async def test_an_answer_that_comes_after_its_account_went_is_dropped() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine()))
+        at_work.fleet.keep_accounts([])
+        await at_work.take(listing(machine()), chunks("1 2 3", at=31))
+        assert not at_work.fleet.vms(ACCOUNT)
+
+
+
+async def test_refused_values_and_lost_time_are_told() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=0), chunks("1 2 3", at=31), chunks("7 8 9", at=131, refused=2))
+        last = at_work.events[-1]
+        assert last == ReadingTaken(ACCOUNT, "cpu", "24", lost_s=70.0, refused=2, duplicates=0)
