@@ -1,0 +1,74 @@
+"""The landing page: what this is, where to go, how each account is."""
+
+from html import escape
+
+from aiohttp import web
+
+from exporter.fleet import AccountView, Fleet
+
+__all__ = ["Landing"]
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 3rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin-bottom: 0; }
+p.version { margin-top: 0; opacity: 0.7; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
+th, td { text-align: left; padding: 0.4rem 0.8rem 0.4rem 0; border-bottom: 1px solid #8884; }
+td.up::before { content: "● "; color: #2a9d4a; }
+td.down::before { content: "● "; color: #d33; }
+td.unknown::before { content: "○ "; }
+"""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gigas-exporter</title>
+<style>{style}</style></head>
+<body>
+<h1>gigas-exporter</h1>
+<p class="version">version {version}</p>
+<p>Cloud servers at Gigas as Prometheus metrics.</p>
+<ul>
+<li><a href="{metrics}">Metrics</a></li>
+<li><a href="/-/healthy">Health</a></li>
+<li><a href="/-/ready">Readiness</a></li>
+</ul>
+<table><thead><tr><th>Account</th><th>State</th><th>VMs</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table>
+</body>
+</html>
+"""
+
+
+class Landing:
+    """The handler of `/`."""
+
+    def __init__(self, *, fleet: Fleet, version: str, telemetry_path: str) -> None:
+        self._fleet = fleet
+        self._version = version
+        self._telemetry_path = telemetry_path
+
+    async def __call__(self, request: web.Request) -> web.Response:  # noqa: ARG002 - a handler takes its request
+        text = _PAGE.format(
+            style=_STYLE,
+            version=escape(self._version),
+            metrics=escape(self._telemetry_path),
+            rows="\n".join(self._row(account) for account in self._fleet.accounts()),
+        )
+        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
+
+    def _row(self, account: AccountView) -> str:
+        marks = {
+            True: ("up", "listed"),
+            False: ("down", "the last listing failed"),
+            None: ("unknown", "not listed yet"),
+        }
+        mark, words = marks[account.up]
+        count = str(len(self._fleet.vms(account.name))) if account.listed else "not known yet"
+        return f'<tr><td>{escape(account.name)}</td><td class="{mark}">{words}</td><td>{count}</td></tr>'

@@ -1,0 +1,124 @@
+"""A scrape: format, encoding and part of the page as asked, written from blocks that are ready."""
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+
+from aiohttp import web
+from multidict import MultiMapping
+
+from exporter.clock import Clock
+from exporter.fleet import Fleet
+from exporter.metrics import COLLECTORS, Page, Selection
+
+__all__ = ["Scrape", "accepts_gzip", "prefers_openmetrics"]
+
+_WRITE_BYTES = 256 * 1024
+"""A write returns at once while the socket has room: after so much, others may run."""
+_GZIP = zlib.MAX_WBITS | 16
+_GZIP_LEVEL = 1
+"""Level 6 makes the page a tenth smaller and takes twice as long."""
+
+
+class Scrape:
+    """The handler of the telemetry path."""
+
+    def __init__(self, *, page: Page, fleet: Fleet, pool: Executor, clock: Clock) -> None:
+        self._page = page
+        self._fleet = fleet
+        self._pool = pool
+        self._clock = clock
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        try:
+            selection = self._selection(request.query)
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        openmetrics = prefers_openmetrics(request.headers.get("Accept", ""))
+        exposition = self._page.exposition(selection, openmetrics=openmetrics)
+        blocks = exposition.blocks
+        headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+            loop = asyncio.get_running_loop()
+            blocks = (await loop.run_in_executor(self._pool, _compressed, blocks),)
+            headers["Content-Encoding"] = "gzip"
+        response = web.StreamResponse(headers=headers)
+        response.content_length = sum(map(len, blocks))
+        await response.prepare(request)
+        if request.method != "HEAD":
+            for piece in _pieces(blocks):
+                await response.write(piece)
+                await self._clock.sleep(0)
+        await response.write_eof()
+        return response
+
+    def _selection(self, query: MultiMapping[str]) -> Selection:
+        """What `account`, `collect[]` and `exclude[]` choose, as node_exporter's users expect. Raises ValueError."""
+        accounts = frozenset(query.getall("account", ()))
+        collect, exclude = frozenset(query.getall("collect[]", ())), frozenset(query.getall("exclude[]", ()))
+        if collect and exclude:
+            raise ValueError("collect[] and exclude[] cannot be combined")
+        for unknown in sorted(accounts - {account.name for account in self._fleet.accounts()}):
+            raise ValueError(f"unknown account {unknown!r}")
+        for unknown in sorted((collect | exclude) - set(COLLECTORS)):
+            raise ValueError(f"unknown collector {unknown!r}; known are {', '.join(COLLECTORS)}")
+        collectors = frozenset(COLLECTORS) - exclude if exclude else collect
+        return Selection(accounts or None, collectors or None)
+
+
+def prefers_openmetrics(accept: str) -> bool:
+    """Whether an Accept header asks for OpenMetrics 1.0 at least as much as for plain text.
+
+    >>> prefers_openmetrics("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2")
+    True
+    >>> prefers_openmetrics("*/*")
+    False
+    """
+    wanted, plain = 0.0, 0.0
+    for media, parameters, quality in _choices(accept):
+        if media == "application/openmetrics-text" and parameters.get("version", "1.0.0") == "1.0.0":
+            wanted = max(wanted, quality)
+        elif media == "text/plain":
+            plain = max(plain, quality)
+    return wanted > 0 and wanted >= plain
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip.
+
+    >>> [accepts_gzip(header) for header in ("gzip", "br, gzip;q=0.5", "gzip;q=0", "")]
+    [True, True, False, False]
+    """
+    return any(coding == "gzip" and quality > 0 for coding, _, quality in _choices(accept_encoding))
+
+
+def _choices(header: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    """The choices of an Accept… header: name, parameters, quality (RFC 9110, section 12.5)."""
+    for choice in header.lower().split(","):
+        name, *rest = (part.strip() for part in choice.split(";"))
+        parameters = dict(part.partition("=")[::2] for part in rest)
+        try:
+            quality = float(parameters.pop("q", "1"))
+        except ValueError:
+            quality = 0.0
+        yield name, parameters, quality
+
+
+def _compressed(blocks: Iterable[bytes]) -> bytes:
+    compressor = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
+    return b"".join((*map(compressor.compress, blocks), compressor.flush()))
+
+
+def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The blocks in writes of a size: neither one for each small block nor one for the whole page."""
+    gathered: list[bytes] = []
+    size = 0
+    for block in blocks:
+        gathered.append(block)
+        size += len(block)
+        if size >= _WRITE_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield b"".join(gathered)

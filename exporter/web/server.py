@@ -1,0 +1,101 @@
+"""The listeners, and which handler answers which path."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from exporter.clock import Clock
+from exporter.fleet import Fleet
+from exporter.metrics import Page
+from exporter.web.health import Ready, healthy
+from exporter.web.pages import Landing
+from exporter.web.scrape import Scrape
+
+__all__ = ["ListenFailed", "Server"]
+
+_GRACE_S = 1.0
+"""For how long a scrape in flight may go on when the daemon stops."""
+_LARGEST_REQUEST_BYTES = 16 * 1024
+"""No request to us has a body worth reading."""
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class ListenFailed(Exception):
+    """An address that cannot be listened on."""
+
+    address: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot listen on {self.address}: {self.reason}"
+
+
+class Server:
+    """Listens from `start` to `stop`. `serve_at` may be called again at any time: it replaces the table of paths."""
+
+    def __init__(self, *, page: Page, fleet: Fleet, clock: Clock, version: str) -> None:
+        self._fleet = fleet
+        self._version = version
+        self._pool = ThreadPoolExecutor(1, "gzip")
+        self._scrape = Scrape(page=page, fleet=fleet, pool=self._pool, clock=clock)
+        self._paths: Mapping[tuple[str, str], _Handler] = {}
+        application = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE_S, handle_signals=False)
+
+    def serve_at(self, telemetry_path: str, *, reload: Callable[[], Awaitable[str | None]] | None) -> None:
+        """Say which paths there are. `reload` returns what is wrong, if anything; None: reloading is not enabled."""
+        landing = Landing(fleet=self._fleet, version=self._version, telemetry_path=telemetry_path)
+        paths: dict[tuple[str, str], _Handler] = {
+            ("GET", "/"): landing,
+            ("GET", "/-/healthy"): healthy,
+            ("GET", "/-/ready"): Ready(fleet=self._fleet),
+            ("GET", telemetry_path): self._scrape,
+        }
+        if reload is not None:
+            paths["POST", "/-/reload"] = _reloading(reload)
+        self._paths = paths
+
+    async def start(self, addresses: Sequence[tuple[str | None, int]]) -> tuple[str, ...]:
+        """Listen; return the URLs that answer. Raises ListenFailed."""
+        await self._runner.setup()
+        for host, port in addresses:
+            try:
+                await web.TCPSite(self._runner, host, port).start()
+            except OSError as error:
+                await self.stop()
+                reason = error.strerror or str(error)
+                raise ListenFailed(f"{host or ''}:{port}", reason) from error
+        return tuple(_url(address) for address in self._runner.addresses)
+
+    async def stop(self) -> None:
+        """Stop listening; a scrape in flight has a moment to end."""
+        await self._runner.cleanup()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        method = "GET" if request.method == "HEAD" else request.method
+        handler = self._paths.get((method, request.path))
+        if handler is not None:
+            return await handler(request)
+        allowed = [known for known, path in self._paths if path == request.path]
+        if allowed:
+            return web.Response(status=405, headers={"Allow": ", ".join(allowed)}, text="Method not allowed.\n")
+        return web.Response(status=404, text="Not found.\n")
+
+
+def _reloading(reload: Callable[[], Awaitable[str | None]]) -> _Handler:
+    async def handler(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler takes its request
+        wrong = await reload()
+        return web.Response(text="Reloaded.\n") if wrong is None else web.Response(status=500, text=f"{wrong}\n")
+
+    return handler
+
+
+def _url(address: Sequence[object]) -> str:
+    host, port = str(address[0]), address[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
