@@ -1,0 +1,79 @@
+"""What every collection needs: from intake over the fleet to the page."""
+
+import aiohttp
+
+from exporter import __version__
+from exporter.app.watch import Watch
+from exporter.clock import Clock
+from exporter.collectors import InventoryReading
+from exporter.fleet import AccountView, Fleet
+from exporter.intake import Intake, Taken
+from exporter.ledger import MemoryLedger
+from exporter.metrics import Own, Page
+from exporter.observe import Observer
+from exporter.settings import AccountSettings, Settings
+
+__all__ = ["Core"]
+
+
+class Core:
+    """Built once; the watches of its accounts come and go."""
+
+    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+        self.clock = clock
+        self.own = Own(version=__version__)
+        self.observer = Observer(own=self.own, clock=clock)
+        self.fleet = Fleet()
+        self.page = Page(fleet=self.fleet, own=self.own, clock=clock)
+        self.watches: dict[str, Watch] = {}
+        self.intake = Intake(
+            ledger=MemoryLedger(),
+            fleet=self.fleet,
+            clock=clock,
+            stale_after_s=settings.collect.stale_after_s,
+            on_event=self.observer.told,
+            on_taken=self._taken,
+        )
+
+    async def keep_accounts(self, settings: Settings) -> None:
+        """Make the settings' accounts the ones that are known."""
+        before = {view.name for view in self.fleet.accounts()}
+        views = [_view(account) for account in settings.accounts]
+        self.fleet.keep_accounts(views)
+        for view in views:
+            await self.intake.open_account(view.key)
+            self.observer.account_watched(view.name)
+        for name in before - {view.name for view in views}:
+            self.observer.account_forgotten(name)
+
+    def watch(self, account: AccountSettings, settings: Settings, session: aiohttp.ClientSession) -> Watch:
+        """Build what looks at an account, and let it hear of what intake takes."""
+        watch = self.watches[account.name] = Watch.build(
+            account,
+            settings,
+            session=session,
+            clock=self.clock,
+            fleet=self.fleet,
+            intake=self.intake,
+            observer=self.observer,
+        )
+        return watch
+
+    def _taken(self, taken: Taken | InventoryReading) -> None:
+        watch = self.watches.get(taken.account)
+        if watch is None:
+            return
+        if isinstance(taken, InventoryReading):
+            for look in watch.looks.values():
+                look.listed(taken)
+        else:
+            watch.looks[taken.collector].taken(taken)
+
+
+def _view(account: AccountSettings) -> AccountView:
+    return AccountView(
+        name=account.name,
+        account_id=account.id,
+        labels=account.labels,
+        credential_expires_at=account.api_key_expires,
+    )

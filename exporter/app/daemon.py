@@ -1,0 +1,168 @@
+"""The daemon: what runs, in which order it starts, how it is told anew, and how it ends."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from exporter import __version__
+from exporter.app.core import Core
+from exporter.app.watch import made_of, session_of
+from exporter.clock import Clock
+from exporter.schedule import Jobs, supervise
+from exporter.settings import AccountSettings, ConfigurationError, Settings, parse_listen_address
+from exporter.web import Server
+
+__all__ = ["Daemon"]
+
+_GRACE_S = 2.0
+"""For how long requests in flight may go on when the daemon stops; it must be gone within 5 s (contract)."""
+_LAST_WRITES_S = 1.0
+_EXPIRE_EVERY_S = 1.0
+
+
+class Daemon:
+    """Everything that `run` runs. `reread` gives the settings anew; it may raise ConfigurationError."""
+
+    def __init__(self, settings: Settings, *, reread: Callable[[], Settings], clock: Clock) -> None:
+        self._settings = settings
+        self._reread = reread
+        self._clock = clock
+        self._core = Core(settings, clock=clock)
+        self._jobs = Jobs(clock=clock)
+        self._server = Server(page=self._core.page, fleet=self._core.fleet, clock=clock, version=__version__)
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        self._reloading = asyncio.Lock()
+        self._reload_wanted = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve and collect until `stop`. Raises ListenFailed before the first request to the provider."""
+        observer = self._core.observer
+        await self._core.keep_accounts(self._settings)
+        observer.configured(at_start=True)
+        self._say_what_is_not_available()
+        self._serve()
+        addresses = [parse_listen_address(text) for text in self._settings.web.listen_address]
+        urls = await self._server.start(addresses)
+        observer.started(urls, accounts=len(self._settings.accounts))
+        try:
+            async with session_of(self._settings) as session, asyncio.TaskGroup() as group:
+                self._group, self._session = group, session
+                background = [
+                    self._own(name, work)
+                    for name, work in (
+                        ("intake", self._core.intake.run),
+                        ("page", self._core.page.run),
+                        ("clock", self._jobs.watch_clock),
+                        ("expiry", self._expire),
+                        ("reload", self._reload_on_request),
+                    )
+                ]
+                self._jobs.start()
+                for account in self._settings.accounts:
+                    self._start(account)
+                await stop.wait()
+                await self._wind_down()
+                for task in background:
+                    task.cancel()
+        finally:
+            await self._server.stop()
+        observer.stopped()
+
+    def request_reload(self) -> None:
+        """Reload soon; for a signal's handler, which cannot wait."""
+        self._reload_wanted.set()
+
+    async def _reload_on_request(self) -> None:
+        while True:
+            await self._reload_wanted.wait()
+            self._reload_wanted.clear()
+            await self.reload()
+
+    async def reload(self) -> str | None:
+        """Read the settings anew and apply what has changed; return what is wrong with them, if anything is."""
+        async with self._reloading:
+            try:
+                settings = self._reread()
+            except ConfigurationError as error:
+                self._core.observer.misconfigured(error.problems)
+                return "\n".join(str(problem) for problem in error.problems)
+            await self._apply(settings)
+            return None
+
+    async def _apply(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings
+        wanted = {account.name: made_of(account, settings) for account in settings.accounts}
+        for name, watch in list(self._core.watches.items()):
+            if wanted.get(name) != watch.made_of:
+                await self._stop(name)
+        self._core.intake.stale_after_s = settings.collect.stale_after_s
+        await self._core.keep_accounts(settings)
+        for account in settings.accounts:
+            if account.name not in self._core.watches:
+                self._start(account)
+        self._serve()
+        kept = [
+            name
+            for name, old, new in (
+                ("web.listen_address", before.web.listen_address, settings.web.listen_address),
+                ("state.path", before.state.path, settings.state.path),
+            )
+            if old != new
+        ]
+        self._core.observer.configured(only_at_start=kept)
+
+    def _say_what_is_not_available(self) -> None:
+        state = self._settings.state
+        if state.path not in (None, ":memory:"):
+            self._core.observer.not_available("state.path", "counters are kept in memory and begin at 0 at each start")
+        if state.wait:
+            self._core.observer.not_available("state.wait", "this process does not wait as a standby")
+
+    def _serve(self) -> None:
+        web = self._settings.web
+        self._server.serve_at(web.telemetry_path, reload=self.reload if web.enable_lifecycle else None)
+
+    def _own(self, task: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return self._group.create_task(
+            supervise(task, work, clock=self._clock, on_event=self._core.observer.told), name=task
+        )
+
+    def _start(self, account: AccountSettings) -> None:
+        watch = self._core.watch(account, self._settings, self._session)
+        self._tasks[account.name] = []
+        for collector, work in watch.rounds():
+            name = f"{account.name}/{collector}"
+            self._tasks[account.name].append(self._own(name, work.run))
+            self._jobs.add(name, work.nudge, interval_s=watch.intervals_s[collector])
+
+    async def _stop(self, account: str) -> None:
+        watch = self._core.watches.pop(account)
+        for collector, _ in watch.rounds():
+            self._jobs.remove(f"{account}/{collector}")
+        tasks = self._tasks.pop(account)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def _wind_down(self) -> None:
+        """Stop nudging, let requests in flight end, publish what they brought, so that a last scrape sees the truth."""
+        self._core.observer.stopping()
+        self._jobs.stop()
+        tasks = [task for tasks in self._tasks.values() for task in tasks]
+        for watch in self._core.watches.values():
+            for _, work in watch.rounds():
+                work.stop()
+        if tasks:
+            _, cut = await asyncio.wait(tasks, timeout=_GRACE_S)
+            for task in cut:
+                task.cancel()
+            await asyncio.wait(tasks)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WRITES_S):
+                await self._core.intake.settled()
+        await self._core.page.refresh()
+
+    async def _expire(self) -> None:
+        while True:
+            await self._clock.sleep(_EXPIRE_EVERY_S)
+            self._core.fleet.expire(now_s=self._clock.wall_s())

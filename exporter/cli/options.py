@@ -1,0 +1,64 @@
+"""The settings as flags, in Prometheus' style, made from the settings' own description."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.settings import FLAGS, Flag, Settings, load
+
+__all__ = ["Reader", "settings_options"]
+
+Reader = Callable[[], Settings]
+"""Reads the settings anew each time. Raises ConfigurationError."""
+
+_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+_FILE = "config.file"
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every setting as a flag; it is called with `read`, a Reader."""
+
+    def called(**given: Any) -> None:
+        told = {key: given.pop(name) for name, key in _NAMES.items()}
+        file = given.pop("config_file_path")
+        flags = {key: value for key, value in told.items() if value not in (None, ())}
+        command(read=lambda: load(flags=flags, environ=os.environ, file=file), **given)
+
+    called.__doc__ = command.__doc__
+    called.__name__ = command.__name__
+    # click keeps a command's options on the function that they decorate.
+    vars(called)["__click_params__"] = list(vars(command).get("__click_params__", ()))
+    options: list[_Decorator] = [_option(flag, name) for name, flag in _BY_NAME.items()]
+    file = click.option(
+        f"--{_FILE}",
+        "config_file_path",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Configuration file (YAML).",
+    )
+    decorated: Callable[..., None] = called
+    for add in reversed([file, *options]):
+        decorated = add(decorated)
+    return decorated
+
+
+def _option(flag: Flag, name: str) -> _Decorator:
+    kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else click.STRING
+    if flag.switch:
+        return click.option(f"{flag.name}/--no-{flag.name.removeprefix('--')}", name, default=None, help=flag.help)
+    return click.option(flag.name, name, type=kind, multiple=flag.repeatable, metavar=_metavar(flag), help=flag.help)
+
+
+def _metavar(flag: Flag) -> str | None:
+    return None if flag.choices else flag.key.rpartition(".")[2].upper()
+
+
+def _name(key: str) -> str:
+    return key.replace(".", "__")
+
+
+_BY_NAME: Mapping[str, Flag] = {_name(flag.key): flag for flag in FLAGS.values()}
+_NAMES: Mapping[str, str] = {name: flag.key for name, flag in _BY_NAME.items()}

@@ -1,0 +1,44 @@
+"""The process around the daemon: signals, logs, and secrets kept out of them."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+
+import click
+
+from exporter import logs
+from exporter.app import Daemon
+from exporter.clock import SystemClock
+from exporter.settings import Settings
+from exporter.web import ListenFailed
+
+__all__ = ["ready_to_log", "serve"]
+
+
+def ready_to_log(settings: Settings) -> Settings:
+    """Log as the settings say, and never a secret of theirs."""
+    logs.redactor.hide(_secrets(settings))
+    logs.configure(settings.log.level, settings.log.format)
+    return settings
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    for account in settings.accounts:
+        for secret in (account.secret(), account.totp_secret()):
+            if secret is not None:
+                yield secret.read()
+
+
+async def serve(settings: Settings, *, reread: Callable[[], Settings]) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
+    ready_to_log(settings)
+    stop = asyncio.Event()
+    daemon = Daemon(settings, reread=lambda: ready_to_log(reread()), clock=SystemClock())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
+    try:
+        await daemon.run(stop)
+    except ListenFailed as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,70 @@
+"""`gigas-exporter simulate`: the simulated API alone."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from exporter.clock import SystemClock
+from exporter.settings import parse_listen_address, positive_duration
+from exporter.simulator import Fault, SimulatorOptions, load_faults, serve
+
+__all__ = ["checked_step", "simulate"]
+
+
+def checked_step(_: click.Context, __: click.Parameter, value: str) -> float:
+    """A duration of the command line, in seconds."""
+    try:
+        return positive_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@click.option("--listen-address", "listen", default="127.0.0.1:9878", show_default=True, help="Where to listen.")
+@click.option("--vms", type=click.IntRange(0, 1_000_000), default=25, show_default=True, help="How many VMs.")
+@click.option(
+    "--step", default="300s", show_default=True, callback=checked_step, help="Width of the finest buckets, a duration."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same lives.")
+@click.option(
+    "--account", "accounts", multiple=True, default=("17893",), show_default=True, help="Account; repeatable."
+)
+@click.option("--api-key", default="demo-key", show_default=True, help="The API key that is accepted.")
+@click.option(
+    "--faults", "file", type=click.Path(path_type=Path), help="A list of faults (YAML); see docs/simulator.md."
+)
+def simulate(
+    listen: str, vms: int, step: float, seed: int, accounts: tuple[str, ...], api_key: str, file: Path | None
+) -> None:
+    """Serve a simulation of the provider's API."""
+    options = SimulatorOptions(vms=vms, step_s=step, seed=seed, accounts=accounts, api_key=api_key)
+    try:
+        host, port = parse_listen_address(listen)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--listen-address'") from None
+    asyncio.run(_serve(options, _faults(file), host, port))
+
+
+def _faults(file: Path | None) -> tuple[Fault, ...]:
+    if file is None:
+        return ()
+    try:
+        return load_faults(file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"cannot read {file}: {getattr(error, 'strerror', 'not text')}") from None
+    except ValueError as error:
+        raise click.BadParameter(f"{file}: {error}") from None
+
+
+async def _serve(options: SimulatorOptions, faults: tuple[Fault, ...], host: str | None, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with serve(options, clock=SystemClock(), faults=faults, host=host, port=port) as url:
+            click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s: {url}/ (Ctrl-C ends it).")
+            await stop.wait()
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host or ''}:{port}: {error.strerror}") from error
