@@ -1,0 +1,57 @@
+# Everything here needs python3 (3.11 or newer) and nothing else: the virtual environment makes itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN_READY := $(VENV)/.run-ready
+TESTS ?= tests
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo test unit lint format bench golden docs clean
+.DEFAULT_GOAL := help
+
+help:  ## Say what there is.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+$(RUN_READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gigas-exporter needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(READY): $(RUN_READY)
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+demo: $(RUN_READY)  ## Run the exporter against a simulated account: http://localhost:9877/
+	@exec $(BIN)/gigas-exporter demo
+
+test: $(READY)  ## Run every test: the fast ones first, then those with real servers and processes.
+	$(PYTEST) exporter/counting exporter/web exporter/collectors --doctest-modules -q --no-header
+	$(PYTEST) $(TESTS) --cov --cov-report=term
+
+unit: $(READY)  ## Run the unit and property tests only.
+	$(PYTEST) tests/unit tests/property
+
+lint: $(READY)  ## Check style, types and the rooms' layers.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## Mend what ruff can mend.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)  ## Measure polling, scraping and the event loop; prints ratios.
+	$(BIN)/python -m bench
+
+golden: $(READY)  ## Write the golden files anew; look at the difference before you commit it.
+	$(PYTEST) tests/golden --write-golden
+
+docs: $(READY)  ## Write the references that follow from the code: docs/configuration.md, docs/metrics.md.
+	$(BIN)/python -m tests.references
+
+clean:  ## Remove the virtual environment and caches.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
