@@ -1,6 +1,5 @@
 """Waiting for a condition with a deadline; nothing in the tests sleeps for luck."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -12,9 +11,7 @@ _T = TypeVar("_T")
 _CLOCK = SystemClock()
 
 
-async def eventually(
-    condition: Callable[[], Awaitable[_T]], *, within_s: float = 20.0, every_s: float = 0.05
-) -> _T:
+async def eventually(condition: Callable[[], Awaitable[_T]], *, within_s: float = 20.0, every_s: float = 0.05) -> _T:
     """Return what the condition gives as soon as that is true. While it raises AssertionError or OSError it is not."""
     until_s = _CLOCK.monotonic_s() + within_s
     last: object = None

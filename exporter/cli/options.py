@@ -31,7 +31,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     called.__name__ = command.__name__
     # click keeps a command's options on the function that they decorate.
     vars(called)["__click_params__"] = list(vars(command).get("__click_params__", ()))
-    options: list[_Decorator] = [_option(flag, name) for name, flag in _BY_NAME.items()]
+    options = [_option(flag, name) for name, flag in _BY_NAME.items()]
     file = click.option(
         f"--{_FILE}",
         "config_file_path",
@@ -40,7 +40,8 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Configuration file (YAML).",
     )
     decorated: Callable[..., None] = called
-    for add in reversed([file, *options]):
+    decorators: list[_Decorator] = [file, *options]
+    for add in reversed(decorators):
         decorated = add(decorated)
     return decorated
 

@@ -14,7 +14,7 @@ class Series:
 
     `base`: the sum of what has left the window, everything up to `settled_ms`. `horizon`: the buckets that an answer
     may still change, oldest first. `newest_ms`: the end of the newest complete bucket; nothing after it is in
-    `exposed`. `newest`: that bucket, if the series has counted one. Until `held_until_ms` the counter stands at 0, so
+    `exposed`. `newest`: that bucket (it may be of the baseline); None while the counter is held. Until `held_until_ms` the counter stands at 0, so
     that Prometheus sees a series that is born with a past grow from 0.
     """
 
@@ -47,8 +47,10 @@ def begin(window: Window, *, counts_from_ms: int, complete_ms: int, now_ms: int)
     Series(settled_ms=10, newest_ms=10, held_until_ms=41, base=0, exposed=0, horizon=(), newest=None)
     """
     start_ms = _boundary_at_or_before(window, counts_from_ms, complete_ms)
-    held_until_ms = now_ms + window.width_ms if start_ms < complete_ms else now_ms
-    return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=held_until_ms)
+    if start_ms < complete_ms:
+        return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms + window.width_ms)
+    newest = next((bucket for bucket in window.buckets() if bucket.end_ms == complete_ms), None)
+    return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms, newest=newest)
 
 
 def fold(
@@ -57,8 +59,9 @@ def fold(
     """Take an answer into the account: each bucket counts once, when it is complete, with the value asked for last.
 
     `complete_ms` is what `complete_until_ms` says of the answer (of all its directions together, so that they share a
-    timestamp); None: nothing in it is complete. Time that leaves the window without a value is lost, as far as the machine was running (`running_since_ms`; None:
-    it is not). A counter cannot fall: a correction downwards is worked off against later growth.
+    timestamp); None: nothing in it is complete. Time that leaves the window without a value is lost, as far as the
+    machine was running (`running_since_ms`; None: it is not). A counter cannot fall: a correction downwards is worked
+    off against later growth.
     """
     merged, late_ms = _merge(series, window)
     settled_ms = max(series.settled_ms, min(window.start_ms, now_ms))

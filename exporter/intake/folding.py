@@ -121,7 +121,10 @@ def _fold_interface(
         counts_from_ms = (
             _first_filled_ms(both) if record.grid is not None else _counts_from_ms(record, both, created_at)
         )
-        receive = transmit = begin(both, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+        receive, transmit = (
+            begin(way, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+            for way in (reading.receive, reading.transmit)
+        )
     else:
         return None, 0, 0
     running_since_ms = record.running_since_ms

@@ -55,13 +55,19 @@ def build_app(options: SimulatorOptions, *, clock: Clock, faults: tuple[Fault, .
         )
         return await answer(request) if fault is None else await FAULTS[fault.kind](fault, request, answer, clock)
 
+    async def token(request: web.Request) -> web.Response:
+        return await access.token(request, api.now_s())
+
+    async def openid(request: web.Request) -> web.Response:
+        return await access.openid(request, api.now_s())
+
     async def dated(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = email.utils.formatdate(api.now_s(), usegmt=True)
 
     application = web.Application(middlewares=[provider], client_max_size=_LARGEST_REQUEST_BYTES)
     application.on_response_prepare.append(dated)
-    application.router.add_post("/token", lambda request: access.token(request, api.now_s()))
-    application.router.add_post("/auth/api/openid-connect/token", lambda request: access.openid(request, api.now_s()))
+    application.router.add_post("/token", token)
+    application.router.add_post("/auth/api/openid-connect/token", openid)
     api.add_routes(application.router)
     control.add_routes(application.router)
     return application

@@ -23,8 +23,7 @@ from exporter.gigas.answers import (
 _MARKER = "rYXtg8cCdLQI"
 
 FIELDS = st.sampled_from(
-    "id status locked label memory created_at data time_units traffic date_from interface_id is_public traffic_in "
-    "token expires access_token expires_in refresh_token 0 1 10 initial_password".split()
+    ["id", "status", "locked", "label", "memory", "created_at", "data", "time_units", "traffic", "date_from", "interface_id", "is_public", "traffic_in", "token", "expires", "access_token", "expires_in", "refresh_token", "0", "1", "10", "initial_password"]
 )
 SCALARS = (
     st.none()

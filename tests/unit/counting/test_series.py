@@ -42,6 +42,12 @@ def test_a_series_begins_at_zero_and_what_was_there_before_is_never_counted() ->
     assert leave(after(series, window("2 3 4", start=10)).exposed) == 4
 
 
+def test_the_newest_bucket_of_the_baseline_is_known_though_it_is_not_counted() -> None:
+    newest = started("1 2 3").newest
+    assert newest is not None
+    assert leave(newest.value) == 3
+
+
 def test_overlapping_answers_count_each_bucket_once() -> None:
     series = started("1 2 3")
     for start, text in ((0, "1 2 3"), (10, "2 3 4"), (10, "2 3 4"), (20, "3 4 5"), (50, "6 7 8")):

@@ -1,7 +1,7 @@
 """Readings are folded, committed and then published; what is known is never less than the provider has shown."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -247,7 +247,6 @@ async def test_an_answer_that_comes_after_its_account_went_is_dropped() -> None:
         at_work.fleet.keep_accounts([])
         await at_work.take(listing(machine()), chunks("1 2 3", at=31))
         assert not at_work.fleet.vms(ACCOUNT)
-
 
 
 async def test_refused_values_and_lost_time_are_told() -> None:

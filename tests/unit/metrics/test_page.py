@@ -35,7 +35,9 @@ def samples(page: str, name: str) -> dict[str, float]:
 async def test_a_family_has_one_header_however_many_accounts_and_runs() -> None:
     shown = Shown("production", "test")
     for account in ("production", "test"):
-        shown.fleet.replace(account, [vm(account, vm_id=str(n), cpu=cpu(), interfaces=(interface(),)) for n in range(200)])
+        shown.fleet.replace(
+            account, [vm(account, vm_id=str(n), cpu=cpu(), interfaces=(interface(),)) for n in range(200)]
+        )
     page = await shown.text()
     for family in FAMILIES:
         assert page.count(f"# HELP {family.name} ") <= 1, family.name

@@ -91,9 +91,7 @@ def test_lines_equal_those_of_prometheus_client(names: list[str], numbers: float
 @given(label=awkward)
 def test_label_values_survive_a_round_trip(label: str) -> None:
     page = b"".join(vm_blocks(VM_FAMILIES, [vm(label=label, hostname="host")]).values()).decode()
-    names = {
-        sample.labels["vm"] for family in text_string_to_metric_families(page) for sample in family.samples
-    }
+    names = {sample.labels["vm"] for family in text_string_to_metric_families(page) for sample in family.samples}
     assert names == {label or "host"}
 
 

@@ -1,0 +1,43 @@
+"""Pages read back: samples by name and labels."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+
+__all__ = ["Page", "VmLabels"]
+
+VmLabels = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page in text 0.0.4."""
+
+    samples: Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+    @staticmethod
+    def of(text: str) -> "Page":
+        found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                key = sample.name, frozenset(sample.labels.items())
+                assert key not in found, f"twice on one page: {key}"
+                found[key] = sample.value
+        return Page(found)
+
+    def each(self, name: str, **labels: str) -> Iterator[tuple[VmLabels, float]]:
+        """The samples of a name that have (at least) these labels."""
+        wanted = labels.items()
+        for (family, told), value in self.samples.items():
+            if family == name and wanted <= dict(told).items():
+                yield dict(told), value
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The one sample of that name with these labels; None if there is none."""
+        found = [value for _, value in self.each(name, **labels)]
+        assert len(found) <= 1, f"{name}{labels}: {len(found)} samples"
+        return found[0] if found else None
+
+    def names(self) -> set[str]:
+        return {name for name, _ in self.samples}

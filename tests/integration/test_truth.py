@@ -1,0 +1,204 @@
+"""What is exported is what was: every metric of VMs against the simulation's truth, value by value."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.exposition import Page
+from tests.running import Provider, Watched, daemon, provider
+from tests.waiting import eventually
+
+FLAGS = {
+    "gigas_vm_error": "error",
+    "gigas_vm_cdrom_attached": "cdrom",
+    "gigas_vm_locked": "locked",
+    "gigas_vm_suspended": "suspended",
+}
+NUMBERS = {
+    "gigas_vm_cpus": ("cpus", 1),
+    "gigas_vm_cpu_shares": ("cpu_shares", 1),
+    "gigas_vm_memory_bytes": ("memory", 2**20),
+    "gigas_vm_created_timestamp_seconds": ("created_at", 1),
+    "gigas_vm_updated_timestamp_seconds": ("updated_at", 1),
+}
+INFO = (
+    "hostname",
+    "type",
+    "cpu_type",
+    "operating_system",
+    "operating_system_distro",
+    "hypervisor_id",
+    "location_id",
+    "template_id",
+    "boot_type",
+)
+BUSY = ("gigas_vm_cpu_busy_seconds_total", "gigas_vm_cpu_usage_timestamp_seconds")
+WAYS = (("gigas_vm_network_receive_bytes_total", 0), ("gigas_vm_network_transmit_bytes_total", 1))
+
+
+async def has_statistics(watched: Watched) -> Page | None:
+    page = await watched.page()
+    waiting = [page.value("gigas_exporter_vms", collector=name, outcome="waiting") for name in ("cpu", "traffic")]
+    return page if waiting == [0, 0] else None
+
+
+async def test_the_list_is_exported_as_it_is() -> None:
+    async with provider(step_s=2.0) as simulated, daemon(simulated.url) as watched:
+        page = await eventually(lambda: has_statistics(watched))
+        vms = await simulated.vms()
+        assert len(vms) == 14
+        for vm_id, vm in vms.items():
+            name = vm["label"] or vm["hostname"]
+            where = {"account": "production", "vm_id": vm_id, "vm": name}
+            for family, field in FLAGS.items():
+                assert page.value(family, **where) == vm[field], (family, vm)
+            for family, (field, unit) in NUMBERS.items():
+                assert page.value(family, **where) == vm[field] * unit, (family, vm)
+            info = {field: str(vm[field] if vm[field] is not None else "") for field in INFO}
+            assert page.value("gigas_vm_info", **where, **info) == 1
+            statuses = {labels["status"]: value for labels, value in page.each("gigas_vm_status", **where)}
+            assert statuses == {each: each == vm["status"] for each in ("offline", "online", "recovery", "unbuilt")}
+            assert page.value("gigas_vm_locks_total", **where) == 0
+            assert page.value("gigas_vm_renames_total", **where) == 0
+            since = page.value("gigas_vm_locked_since_timestamp_seconds", **where)
+            assert (since is not None) == bool(vm["locked"])
+            suspended = page.value("gigas_vm_suspended_since_timestamp_seconds", **where)
+            assert (suspended is not None) == bool(vm["suspended"])
+        for labels, count in page.each("gigas_vms"):
+            assert count == sum(vm["status"] == labels["status"] for vm in vms.values())
+        assert page.value("gigas_up", account="production") == 1
+        assert page.value("gigas_account_info", account="production", account_id="17893") == 1
+
+
+def ended_between(truth: Mapping[str, Any], after: float, until: float) -> list[Any]:
+    return [value for end, value in truth.items() if after < float(end) <= until]
+
+
+def growth_is_true(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: float) -> bool:
+    """Whether every counter grew by the buckets that ended between its two timestamps, and some did grow."""
+    grown = 0
+    for labels, before in first.each(BUSY[0]):
+        vm_id = labels["vm_id"]
+        from_at, until_at = (page.value(BUSY[1], vm_id=vm_id) for page in (first, last))
+        after = last.value(BUSY[0], vm_id=vm_id)
+        assert from_at is not None and until_at is not None and after is not None
+        true = math.fsum(ratio * step_s for ratio in ended_between(vms[vm_id]["cpu"], from_at, until_at))
+        assert after - before == pytest.approx(true, rel=1e-9, abs=1e-6), labels
+        grown += after > before
+    for family, way in WAYS:
+        for labels, before in first.each(family):
+            vm_id, interface_id = labels["vm_id"], labels["interface_id"]
+            where = {"vm_id": vm_id, "interface_id": interface_id}
+            from_at, until_at = (page.value("gigas_vm_network_timestamp_seconds", **where) for page in (first, last))
+            after = last.value(family, **where)
+            assert from_at is not None and until_at is not None and after is not None
+            traffic = vms[vm_id]["interfaces"][interface_id]["traffic"]
+            true = math.fsum(bucket[way] for bucket in ended_between(traffic, from_at, until_at))
+            assert after - before == pytest.approx(true, rel=1e-9, abs=1e-3), labels
+            grown += after > before
+    return grown > 10
+
+
+async def quiet(simulated: Provider) -> None:
+    """Turn every VM off: what was published late or corrected will be so soon, and nothing new comes."""
+    for vm_id, vm in (await simulated.vms()).items():
+        if vm["status"] != "unbuilt":
+            await simulated.steer(vm_id, status="offline")
+
+
+@pytest.mark.parametrize("step_s", [1.0, 2.0])
+async def test_counters_grow_by_the_buckets_that_ended_between_their_timestamps(step_s: float) -> None:
+    async with provider(step_s=step_s) as simulated, daemon(simulated.url) as watched:
+        first = await eventually(lambda: has_statistics(watched))
+        start = min(value for _, value in first.each(BUSY[1]))
+
+        async def moved_on() -> bool:
+            page = await watched.page()
+            return all(value >= start + 5 * step_s for _, value in page.each(BUSY[1]))
+
+        await eventually(moved_on, within_s=60)
+        await quiet(simulated)
+
+        async def true_at_last() -> bool:
+            vms = await simulated.vms(since=str(start - 30))
+            return growth_is_true(first, await watched.page(), vms, step_s=step_s)
+
+        await eventually(true_at_last, within_s=40, every_s=0.5)
+
+
+async def test_ratios_and_rates_are_those_of_the_bucket_that_the_timestamp_names() -> None:
+    async with provider(step_s=2.0, corrections=False) as simulated, daemon(simulated.url) as watched:
+        page = await eventually(lambda: has_statistics(watched))
+        vms = await simulated.vms()
+        ratios = list(page.each("gigas_vm_cpu_usage_ratio"))
+        assert len(ratios) > 5
+        for labels, ratio in ratios:
+            until_at = page.value(BUSY[1], vm_id=labels["vm_id"])
+            assert ratio == pytest.approx(vms[labels["vm_id"]]["cpu"][f"{until_at:.12g}"], rel=1e-9)
+        for family, way in (
+            ("gigas_vm_network_receive_bytes_per_second", 0),
+            ("gigas_vm_network_transmit_bytes_per_second", 1),
+        ):
+            for labels, rate in page.each(family):
+                where = {"vm_id": labels["vm_id"], "interface_id": labels["interface_id"]}
+                until_at = page.value("gigas_vm_network_timestamp_seconds", **where)
+                truth = vms[labels["vm_id"]]["interfaces"][labels["interface_id"]]["traffic"]
+                assert rate == pytest.approx(truth[f"{until_at:.12g}"][way] / 2.0, rel=1e-9)
+
+
+async def test_vms_that_are_off_show_no_ratio_and_no_rate() -> None:
+    async with provider() as simulated, daemon(simulated.url) as watched:
+        page = await eventually(lambda: has_statistics(watched))
+        off = {vm_id for vm_id, vm in (await simulated.vms()).items() if vm["status"] in {"offline", "unbuilt"}}
+        assert len(off) == 2
+        for family in ("gigas_vm_cpu_usage_ratio", "gigas_vm_network_receive_bytes_per_second"):
+            assert off.isdisjoint(labels["vm_id"] for labels, _ in page.each(family))
+        assert page.value("gigas_exporter_vms", collector="cpu", outcome="idle") == 2
+
+
+async def test_a_young_vm_counts_everything_after_its_zero_was_seen() -> None:
+    async with provider(step_s=2.0, corrections=False) as simulated, daemon(simulated.url) as watched:
+        page = await eventually(lambda: has_statistics(watched))
+        (young,) = (vm_id for vm_id, vm in (await simulated.vms()).items() if vm["label"] == "young-8")
+        assert page.value(BUSY[0], vm_id=young) == 0
+        until = await eventually(lambda: grown(watched, young), within_s=30)
+        vms = await simulated.vms(since=str(until[1] - 60))
+        true = math.fsum(2.0 * ratio for end, ratio in vms[young]["cpu"].items() if float(end) <= until[1])
+        assert until[0] == pytest.approx(true, rel=1e-9)
+
+
+async def grown(watched: Watched, vm_id: str) -> tuple[float, float] | None:
+    page = await watched.page()
+    value, until_at = page.value(BUSY[0], vm_id=vm_id), page.value(BUSY[1], vm_id=vm_id)
+    return (value, until_at) if value and until_at else None
+
+
+async def test_a_lock_a_rename_and_a_vm_that_goes_are_seen() -> None:
+    async with provider() as simulated, daemon(simulated.url) as watched:
+        await eventually(lambda: has_statistics(watched))
+        first, second, *_ = await simulated.vms()
+        await simulated.steer(first, locked=True, label="renamed")
+        await simulated.remove(second)
+
+        async def seen() -> bool:
+            page = await watched.page()
+            return (
+                page.value("gigas_vm_locks_total", vm_id=first, vm="renamed") == 1
+                and page.value("gigas_vm_renames_total", vm_id=first) == 1
+                and (page.value("gigas_vm_locked_seconds_total", vm_id=first) or 0) > 0.5
+                and not list(page.each("gigas_vm_info", vm_id=second))
+                and not list(page.each("gigas_vm_cpu_busy_seconds_total", vm_id=second))
+            )
+
+        await eventually(seen)
+
+
+async def test_secrets_that_the_provider_gives_away_reach_no_page() -> None:
+    async with provider() as simulated, daemon(simulated.url) as watched:
+        await eventually(lambda: has_statistics(watched))
+        pages = await watched.text() + await watched.text("/")
+        for vm in (await simulated.vms()).values():
+            assert vm["initial_password"] not in pages
+        assert "demo-key" not in pages
