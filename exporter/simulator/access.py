@@ -1,15 +1,16 @@
 """The three ways to authenticate, as the provider's pages tell them."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from aiohttp import web
+from typing import Any
 
 from exporter.simulator.options import SimulatorOptions
 
 __all__ = ["Access"]
 
-_HTTP_BAD_REQUEST = 400
+_Answer = tuple[int, dict[str, Any]]
+_WRONG_GRANT: _Answer = (401, {"error": "invalid_grant"})
 
 
 @dataclass(slots=True)
@@ -45,50 +46,44 @@ class Access:
         self._sessions.clear()
         self._refreshes.clear()
 
-    async def token(self, request: web.Request, now_s: float) -> web.Response:
-        """`POST /token`."""
-        try:
-            asked = await request.json()
-            login, password, readonly = asked["login"], asked["password"], bool(asked.get("readonly", False))
-        except (ValueError, KeyError, TypeError):
-            return web.json_response({"error": "login and password are needed"}, status=_HTTP_BAD_REQUEST)
-        if (login, password) != (self.options.login, self.options.password):
-            return web.json_response({"error": "wrong login or password"}, status=401)
+    def token(self, asked: Mapping[str, object], now_s: float) -> _Answer:
+        """`POST /token`: status and document. The token itself is the header's value."""
+        if "login" not in asked or "password" not in asked:
+            return 400, {"error": "login and password are needed"}
+        if not self._knows(asked["login"], asked["password"]):
+            return 401, {"error": "wrong login or password"}
         token, life_s = secrets.token_hex(20), self.options.token_lifetime_s
-        self._sessions[token] = _Session(now_s + life_s, readonly)
-        return web.json_response(
-            {
-                "token": token,
-                "expires": int(now_s + life_s),
-                "refresh_token": secrets.token_hex(20),
-                "refresh_expires": int(now_s + 2 * life_s),
-            }
-        )
+        self._sessions[token] = _Session(now_s + life_s, asked.get("readonly") in (True, "true"))
+        return 200, {
+            "token": token,
+            "expires": int(now_s + life_s),
+            "refresh_token": secrets.token_hex(20),
+            "refresh_expires": int(now_s + 2 * life_s),
+        }
 
-    async def openid(self, request: web.Request, now_s: float) -> web.Response:
-        """`POST /auth/api/openid-connect/token`."""
-        form = await request.post()
-        life_s = self.options.token_lifetime_s
+    def openid(self, form: Mapping[str, object], now_s: float) -> _Answer:
+        """`POST /auth/api/openid-connect/token`: status and document. A refresh token is good once."""
         if form.get("client_id") != "external":
-            return web.json_response({"error": "invalid_client"}, status=401)
-        if form.get("grant_type") == "refresh_token":
-            good = self._refreshes.pop(str(form.get("refresh_token")), 0.0) > now_s
-        else:
-            good = form.get("grant_type") == "password" and (form.get("username"), form.get("password")) == (
-                self.options.login,
-                self.options.password,
-            )
+            return 401, {"error": "invalid_client"}
+        match form.get("grant_type"):
+            case "refresh_token":
+                good = self._refreshes.pop(str(form.get("refresh_token")), 0.0) > now_s
+            case "password":
+                good = self._knows(form.get("username"), form.get("password"))
+            case _:
+                good = False
         if not good:
-            return web.json_response({"error": "invalid_grant"}, status=401)
-        token, refresh = secrets.token_hex(20), secrets.token_hex(20)
+            return _WRONG_GRANT
+        token, refresh, life_s = secrets.token_hex(20), secrets.token_hex(20), self.options.token_lifetime_s
         self._sessions[f"Bearer {token}"] = _Session(now_s + life_s, readonly=False)
         self._refreshes[refresh] = now_s + 2 * life_s
-        return web.json_response(
-            {
-                "access_token": token,
-                "expires_in": life_s,
-                "refresh_token": refresh,
-                "refresh_expires_in": 2 * life_s,
-                "token_type": "Bearer",
-            }
-        )
+        return 200, {
+            "access_token": token,
+            "expires_in": life_s,
+            "refresh_token": refresh,
+            "refresh_expires_in": 2 * life_s,
+            "token_type": "Bearer",
+        }
+
+    def _knows(self, login: object, password: object) -> bool:
+        return (login, password) == (self.options.login, self.options.password)

@@ -1,21 +1,26 @@
-"""What goes wrong on purpose: one table of kinds, and when each strikes."""
+"""What goes wrong on purpose: one table of kinds. A new kind is a function and its line in the table."""
 
 import asyncio
 import email.utils
 import json
-import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import cycle
 from types import MappingProxyType
 from typing import Any
 
-import yaml
 from aiohttp import web
 
-from exporter.simulator.lives import chance
+from exporter.simulator.access import Access
+from exporter.simulator.answers import not_allowed
 from exporter.simulator.options import Clock
 
-__all__ = ["FAULTS", "Fault", "Faults", "load_faults"]
+__all__ = ["FAULTS", "Fault", "Occasion"]
+
+_PAGING = ("X-Page", "X-Per-Page", "X-Total", "X-Total-Pages")
+_HUGE_BYTES = 80 * 2**20
+_SLOW_PIECES = 10
+_NO_BUCKETS_VALUES = (-5, float("nan"), 1e300, "lots", True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,105 +44,132 @@ class Fault:
     seconds: float = 30.0
 
 
-def load_faults(text: str) -> tuple[Fault, ...]:
-    """Read a list of faults, YAML or JSON. Raises ValueError with a line that says what is wrong."""
-    try:
-        told = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError("faults: not valid YAML") from error
-    if not isinstance(told, list | None):
-        raise ValueError("faults: not a list; write `- kind: status`")
-    return tuple(_fault(position, each) for position, each in enumerate(told or []))
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """A request that is struck. `then`: what would answer it; `now_s`: the provider's clock."""
+
+    request: web.Request
+    then: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    clock: Clock
+    now_s: float
+    access: Access
+
+    async def answer(self) -> web.StreamResponse:
+        return await self.then(self.request)
 
 
-def _fault(position: int, told: object) -> Fault:
-    known = {each.name: each.type for each in fields(Fault)}
-    if not isinstance(told, dict):
-        raise ValueError(f"faults.{position}: not a mapping; write `kind: status`")
-    for key in told:
-        if key not in known:
-            raise ValueError(f"faults.{position}.{key}: no such key; known are {', '.join(known)}")
-    if told.get("kind") not in FAULTS:
-        raise ValueError(f"faults.{position}.kind: no such kind; known are {', '.join(FAULTS)}")
-    texts = {"kind", "endpoint", "vm", "account", "retry_after"}
-    values: dict[str, Any] = {}
-    for key, value in told.items():
-        try:
-            number = int if key in {"every", "times", "status"} else float
-            values[key] = None if value is None else str(value) if key in texts else number(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"faults.{position}.{key}: not a number") from None
-    return Fault(**values)
+_Strike = Callable[[Fault, Occasion], Awaitable[web.StreamResponse]]
 
 
-Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_Strike = Callable[[Fault, web.Request, Next, Clock], Awaitable[web.StreamResponse]]
-
-
-async def _status(fault: Fault, _: web.Request, __: Next, clock: Clock) -> web.StreamResponse:
+async def _status(fault: Fault, occasion: Occasion) -> web.StreamResponse:
     headers = {}
     if fault.retry_after is not None:
-        kind, _colon, after = fault.retry_after.rpartition(":")
-        date = email.utils.formatdate(clock.wall_s() + float(after), usegmt=True)
-        headers["Retry-After"] = date if kind == "date" else fault.retry_after
+        kind, _, seconds = fault.retry_after.rpartition(":")
+        date = email.utils.formatdate(occasion.now_s + float(seconds), usegmt=True)
+        headers["Retry-After"] = date if kind == "date" else seconds
     page = f"<html><body><h1>{fault.status}</h1>Sorry, something went wrong.</body></html>"
     return web.Response(status=fault.status, text=page, content_type="text/html", headers=headers)
 
 
-async def _hang(fault: Fault, request: web.Request, then: Next, clock: Clock) -> web.StreamResponse:
-    await clock.sleep(fault.seconds)
-    return await then(request)
+async def _hang(fault: Fault, occasion: Occasion) -> web.StreamResponse:
+    await occasion.clock.sleep(fault.seconds)
+    return await occasion.answer()
 
 
-async def _reset(_: Fault, request: web.Request, __: Next, ___: Clock) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
+async def _slow(fault: Fault, occasion: Occasion) -> web.StreamResponse:
+    """The headers at once, then the body a piece at a time."""
+    answer = await occasion.answer()
+    body = _bytes_of(answer)
+    slowly = web.StreamResponse(status=answer.status, headers=_kept(answer))
+    slowly.content_length = len(body)
+    await slowly.prepare(occasion.request)
+    size = max(1, -(-len(body) // _SLOW_PIECES))
+    for start in range(0, len(body), size):
+        await occasion.clock.sleep(fault.seconds / _SLOW_PIECES)
+        await slowly.write(body[start : start + size])
+    return slowly
+
+
+async def _reset(_: Fault, occasion: Occasion) -> web.StreamResponse:
+    if occasion.request.transport is not None:
+        occasion.request.transport.abort()
     raise asyncio.CancelledError
 
 
-async def _redirect(_: Fault, request: web.Request, __: Next, ___: Clock) -> web.StreamResponse:
-    return web.Response(status=302, headers={"Location": f"http://elsewhere.invalid{request.path_qs}"})
+async def _truncate(_: Fault, occasion: Occasion) -> web.StreamResponse:
+    answer = await occasion.answer()
+    body = _bytes_of(answer)
+    cut = web.StreamResponse(status=answer.status, headers=_kept(answer))
+    cut.content_length = len(body) + 10
+    await cut.prepare(occasion.request)
+    await cut.write(body[: len(body) // 2])
+    if occasion.request.transport is not None:
+        occasion.request.transport.close()
+    return cut
+
+
+async def _redirect(_: Fault, occasion: Occasion) -> web.StreamResponse:
+    return web.Response(status=302, headers={"Location": f"http://elsewhere.invalid{occasion.request.path_qs}"})
+
+
+async def _bad_login(_: Fault, __: Occasion) -> web.StreamResponse:
+    return not_allowed(401)
+
+
+async def _token_revoked(_: Fault, occasion: Occasion) -> web.StreamResponse:
+    """All sessions end, long before the time that was told."""
+    occasion.access.revoke_tokens()
+    return await occasion.answer()
+
+
+async def _no_paging(_: Fault, occasion: Occasion) -> web.StreamResponse:
+    answer = await occasion.answer()
+    for name in _PAGING:
+        answer.headers.popall(name, None)
+    return answer
+
+
+async def _wrong_total(_: Fault, occasion: Occasion) -> web.StreamResponse:
+    answer = await occasion.answer()
+    if "X-Total" in answer.headers:
+        answer.headers["X-Total"] = str(int(answer.headers["X-Total"]) + 7)
+    return answer
+
+
+def _moved(by: int) -> _Strike:
+    """Later pages begin elsewhere than the earlier ones end, as if VMs had gone or come in between."""
+
+    async def strike(_: Fault, occasion: Occasion) -> web.StreamResponse:
+        offset = occasion.request.query.get("offset", "0")
+        if not offset.isdigit() or not int(offset):
+            return await occasion.answer()
+        address = occasion.request.rel_url.update_query(offset=str(int(offset) + by))
+        return await occasion.then(occasion.request.clone(rel_url=address))
+
+    return strike
 
 
 def _body(change: Callable[[bytes], bytes]) -> _Strike:
-    async def strike(_: Fault, request: web.Request, then: Next, __: Clock) -> web.StreamResponse:
-        answer = await then(request)
-        if not isinstance(answer, web.Response) or not isinstance(answer.body, bytes) or answer.status >= 400:
+    async def strike(_: Fault, occasion: Occasion) -> web.StreamResponse:
+        answer = await occasion.answer()
+        if answer.status >= 400:
             return answer
-        headers = {name: value for name, value in answer.headers.items() if name.startswith(("X-", "Date"))}
-        return web.Response(body=change(answer.body), content_type="application/json", headers=headers)
+        headers = _kept(answer)
+        return web.Response(body=change(_bytes_of(answer)), status=answer.status, headers=headers)
 
     return strike
 
 
 def _documents(change: Callable[[Any], Any]) -> _Strike:
-    return _body(lambda body: json.dumps(change(json.loads(body))).encode())
+    return _body(lambda body: json.dumps(change(json.loads(body))).encode() if body else body)
 
 
-async def _truncate(_: Fault, request: web.Request, then: Next, ___: Clock) -> web.StreamResponse:
-    answer = await then(request)
-    assert isinstance(answer, web.Response)  # noqa: S101 - every handler here answers so
-    assert isinstance(answer.body, bytes)  # noqa: S101
-    cut = web.StreamResponse(headers={"Content-Length": str(len(answer.body) + 10)})
-    await cut.prepare(request)
-    await cut.write(answer.body[: len(answer.body) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return cut
+def _bytes_of(answer: web.StreamResponse) -> bytes:
+    return answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
 
 
-async def _no_paging(_: Fault, request: web.Request, then: Next, __: Clock) -> web.StreamResponse:
-    answer = await then(request)
-    for name in ("X-Page", "X-Per-Page", "X-Total", "X-Total-Pages"):
-        answer.headers.popall(name, None)
-    return answer
-
-
-async def _wrong_total(_: Fault, request: web.Request, then: Next, __: Clock) -> web.StreamResponse:
-    answer = await then(request)
-    if "X-Total" in answer.headers:
-        answer.headers["X-Total"] = str(int(answer.headers["X-Total"]) + 7)
-    return answer
+def _kept(answer: web.StreamResponse) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name.startswith(("X-", "Content-Type"))}
 
 
 def _one_broken(listed: Any) -> Any:
@@ -148,70 +180,54 @@ def _one_twice(listed: Any) -> Any:
     return [*listed, listed[0]] if isinstance(listed, list) and listed else listed
 
 
-def _garbage(body: bytes) -> bytes:
-    """Some of the numbers become ones that no bucket can hold."""
-    bad = iter([b"-5", b"NaN", b"1e300", b'"lots"', b"true"] * 1_000)
-    return re.sub(rb"(?<=[:\[ ])\d+\.\d+", lambda found: next(bad) if found.start() % 3 == 0 else found[0], body)
+def _one_missing(listed: Any) -> Any:
+    return listed[1:] if isinstance(listed, list) else listed
+
+
+def _old_token(told: Any) -> Any:
+    """What the page's older version answers."""
+    return {"token": told["token"], "expires": str(told["expires"])} if "token" in told else told
+
+
+def _garbage(told: Any) -> Any:
+    """Each third fraction becomes something that no bucket can hold."""
+    bad, count = cycle(_NO_BUCKETS_VALUES), iter(range(10**9))
+    return _with_garbage(told, bad, count)
+
+
+def _with_garbage(told: Any, bad: Iterator[object], count: Iterator[int]) -> Any:
+    match told:
+        case dict():
+            return {key: _with_garbage(value, bad, count) for key, value in told.items()}
+        case list():
+            return [_with_garbage(value, bad, count) for value in told]
+        case float():
+            return next(bad) if next(count) % 3 == 0 else told
+        case _:
+            return told
 
 
 FAULTS: Mapping[str, _Strike] = MappingProxyType(
     {
         "status": _status,
         "hang": _hang,
+        "slow": _slow,
         "reset": _reset,
-        "redirect": _redirect,
         "truncate": _truncate,
-        "no_paging_headers": _no_paging,
-        "wrong_total": _wrong_total,
+        "redirect": _redirect,
+        "huge": _body(lambda body: body + b" " * _HUGE_BYTES),
         "invalid_json": _body(lambda body: body[:-1] + b"<oops>"),
         "wrong_types": _documents(lambda _: {"data": "yes", "traffic": 5}),
-        "huge": _body(lambda body: body + b" " * (80 * 2**20)),
+        "garbage_values": _documents(_garbage),
+        "bad_login": _bad_login,
+        "token_revoked": _token_revoked,
+        "old_token": _documents(_old_token),
+        "no_paging_headers": _no_paging,
+        "wrong_total": _wrong_total,
+        "page_skips_one": _moved(1),
+        "page_repeats_one": _moved(-1),
         "one_broken": _documents(_one_broken),
         "one_twice": _documents(_one_twice),
-        "one_missing": _documents(lambda listed: listed[1:] if isinstance(listed, list) else listed),
-        "garbage_values": _body(_garbage),
+        "one_missing": _documents(_one_missing),
     }
 )
-
-
-class Faults:
-    """Those in force, and how often each has been met and has struck."""
-
-    def __init__(self, faults: tuple[Fault, ...], *, seed: int) -> None:
-        self._seed = seed
-        self.put(faults)
-
-    def put(self, faults: tuple[Fault, ...]) -> None:
-        """Replace them all."""
-        self._faults = [replace(fault) for fault in faults]
-        self._met = [0] * len(faults)
-        self._struck = [0] * len(faults)
-
-    def find(self, *, endpoint: str, account: str | None, vm: str | None, after_s: float) -> Fault | None:
-        """The first that strikes now."""
-        for position, fault in enumerate(self._faults):
-            if self._fits(fault, endpoint, account, vm, after_s) and self._strikes(position, fault):
-                return fault
-        return None
-
-    @staticmethod
-    def _fits(fault: Fault, endpoint: str, account: str | None, vm: str | None, after_s: float) -> bool:
-        return (
-            fault.endpoint in (None, endpoint)
-            and fault.account in (None, account)
-            and fault.vm in (None, vm)
-            and (fault.since is None or after_s >= fault.since)
-            and (fault.until is None or after_s < fault.until)
-        )
-
-    def _strikes(self, position: int, fault: Fault) -> bool:
-        self._met[position] += 1
-        met = self._met[position]
-        if fault.times is not None and self._struck[position] >= fault.times:
-            return False
-        if fault.every is not None and met % fault.every:
-            return False
-        if fault.probability is not None and chance(self._seed, "fault", position, met)[0] >= fault.probability:
-            return False
-        self._struck[position] += 1
-        return True

@@ -2,12 +2,14 @@
 
 import hashlib
 import math
+import struct
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 __all__ = ["LIVES", "Life", "chance"]
 
 _DAY_S = 86_400.0
+_FOUR = struct.Struct(">4Q")
 
 Life = Callable[[float, tuple[float, ...]], tuple[float, float, float]]
 """From an instant and four chances to: CPU ratio, bytes per second in, bytes per second out."""
@@ -16,7 +18,7 @@ Life = Callable[[float, tuple[float, ...]], tuple[float, float, float]]
 def chance(*what: object) -> tuple[float, ...]:
     """Four numbers within [0, 1), the same for the same arguments everywhere."""
     digest = hashlib.blake2b("/".join(map(str, what)).encode(), digest_size=32).digest()
-    return tuple(int.from_bytes(digest[at : at + 8], "big") / 2**64 for at in range(0, 32, 8))
+    return tuple((number >> 11) * 2.0**-53 for number in _FOUR.unpack(digest))
 
 
 def _day(at_s: float) -> float:

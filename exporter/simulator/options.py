@@ -18,8 +18,9 @@ class Clock(Protocol):
 class SimulatorOptions:
     """`step_s`: the width of the finest buckets. `lag_s`: how long after its end a bucket is published, on the average.
 
-    `skew_s`: by how much the provider's clock is ahead. `lock_s`: how long a queued operation takes.
-    `history_steps`: for how many buckets before the start there is a past.
+    `skew_s`: by how much the provider's clock is ahead. `lock_s`: how long a queued operation takes; a step by default.
+    `history_steps`: for how many buckets before the start there is a past; 9 000 fill `-1M` and `-30days`. The accounts
+    are alike in size and share the credentials.
     """
 
     vms: int = 25
@@ -35,7 +36,7 @@ class SimulatorOptions:
     corrections: bool = True
     skew_s: float = 0.0
     lock_s: float | None = None
-    history_steps: int = 4_000
+    history_steps: int = 9_000
 
     @property
     def mean_lag_s(self) -> float:

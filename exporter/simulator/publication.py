@@ -1,6 +1,8 @@
 """What the provider shows of the truth, and when: buckets, lag, unfilled ones, corrections."""
 
+import math
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -17,14 +19,23 @@ CPU_PERIODS: Mapping[str, tuple[int, int]] = MappingProxyType({"-1H": (12, 1), "
 _LAPSES = {"-1H": "last hour", "-30days": "last 30 days"}
 _PARTIAL = 0.6
 _CORRECTED_SHARE = 0.1
+_LONGEST_CORRECTION_STEPS = 2
+_KEPT = 2**14
 
 
 class Publication:
-    """A bucket is published some time after it has ended; a few are partial for a step and corrected then."""
+    """A bucket is published some time after it has ended; a few are partial for a step or two and corrected then.
+
+    What is not published yet is a 0, absent, or null: each VM has one of these habits. CPU lists keep their length.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._options = world.options
+        # An ended bucket does not change any more, and the longest periods have thousands of steps a VM.
+        self._coarse_ratio = lru_cache(_KEPT)(self._mean_ratio)
+        self._coarse_traffic = lru_cache(_KEPT)(self._sum_of_traffic)
+        self._lag_share = lru_cache(_KEPT)(lambda vm_id: 0.5 + chance(world.options.seed, "lag", vm_id)[0])
 
     def cpu_stats(self, machine: Machine, period: str, now_s: float) -> dict[str, Any]:
         """The provider's CPU usage resource: chunks without times, oldest first."""
@@ -32,11 +43,10 @@ class Publication:
         last = int(now_s // (self._options.step_s * steps))
         chunks = [self.cpu_percent(machine, chunk, steps, now_s) for chunk in range(last - count, last)]
         nothing = all(chunk is None for chunk in chunks)
-        unfilled = None if machine.index % 3 == 2 else 0
         return {
             "lapse": _LAPSES[period],
             "machine_id": int(machine.id),
-            "data": [] if nothing else [unfilled if chunk is None else chunk for chunk in chunks],
+            "data": [] if nothing else [_unfilled(machine) if chunk is None else chunk for chunk in chunks],
             "time_units": spelt(self._options.step_s * steps),
         }
 
@@ -59,14 +69,16 @@ class Publication:
     def _interface(
         self, machine: Machine, interface: Interface, buckets: range, steps: int, now_s: float
     ) -> dict[str, Any]:
+        width_s = self._options.step_s * steps
         data: dict[str, Any] = {}
         for key, bucket in enumerate(buckets):
             value = self.traffic_bytes(machine, interface, bucket, steps, now_s)
             if value is not None:
                 data[str(key)] = {"traffic_out": value[1], "traffic_in": value[0]}
-            elif machine.runs_at(bucket * self._options.step_s * steps) and machine.index % 3 != 1:
-                unfilled = None if machine.index % 3 == 2 else 0
-                data[str(key)] = {"traffic_out": unfilled, "traffic_in": unfilled}
+            elif (
+                machine.index % 3 != 1 and machine.runs_at(bucket * width_s) and interface.since_at <= bucket * width_s
+            ):
+                data[str(key)] = {"traffic_out": _unfilled(machine), "traffic_in": _unfilled(machine)}
         return {
             "network_id": interface.network_id,
             "is_public": interface.public,
@@ -77,12 +89,10 @@ class Publication:
     def cpu_percent(self, machine: Machine, chunk: int, steps: int, now_s: float) -> float | None:
         """What is shown of a chunk: percent, the mean of its steps; None while there is nothing."""
         shown = self._share(machine, chunk, steps, now_s)
-        known = [
-            ratio
-            for bucket in range(chunk * steps, (chunk + 1) * steps)
-            if (ratio := self._world.cpu_ratio(machine, bucket)) is not None
-        ]
-        return round(100 * shown * sum(known) / len(known), 10) if shown and known else None
+        if not shown:
+            return None
+        ratio = self._world.cpu_ratio(machine, chunk) if steps == 1 else self._coarse_ratio(machine, chunk, steps)
+        return None if ratio is None else round(100 * shown * ratio, 10)
 
     def traffic_bytes(
         self, machine: Machine, interface: Interface, bucket: int, steps: int, now_s: float
@@ -91,25 +101,45 @@ class Publication:
         shown = self._share(machine, bucket, steps, now_s)
         if not shown:
             return None
-        known = [
-            value
-            for fine in range(bucket * steps, (bucket + 1) * steps)
-            if (value := self._world.traffic(machine, interface, fine)) is not None
-        ]
-        if not known:
-            return None
-        return shown * sum(value[0] for value in known), shown * sum(value[1] for value in known)
+        if steps == 1:
+            value = self._world.traffic(machine, interface, bucket)
+        else:
+            value = self._coarse_traffic(machine, interface, bucket, steps)
+        return None if value is None else (shown * value[0], shown * value[1])
+
+    def _mean_ratio(self, machine: Machine, chunk: int, steps: int) -> float | None:
+        ratios = [self._world.cpu_ratio(machine, step) for step in self._steps(chunk, steps)]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return math.fsum(known) / len(known) if known else None
+
+    def _sum_of_traffic(
+        self, machine: Machine, interface: Interface, bucket: int, steps: int
+    ) -> tuple[float, float] | None:
+        values = [self._world.traffic(machine, interface, step) for step in self._steps(bucket, steps)]
+        known = [value for value in values if value is not None]
+        return (math.fsum(value[0] for value in known), math.fsum(value[1] for value in known)) if known else None
+
+    def _steps(self, bucket: int, steps: int) -> range:
+        """The finest buckets of a coarse one, as far as there is a past."""
+        return range(max(bucket * steps, self._world.first_bucket), (bucket + 1) * steps)
 
     def _share(self, machine: Machine, bucket: int, steps: int, now_s: float) -> float:
         """Which part of the truth is shown: nothing before publication, for some a part first, then all."""
-        luck = chance(self._options.seed, "publication", machine.id, bucket, steps)
-        ended_s = now_s - (bucket + 1) * self._options.step_s * steps
+        step_s = self._options.step_s
         # Each VM is published at its own pace, and no bucket before the one in front of it.
-        lag_s = self._options.mean_lag_s * (0.5 + chance(self._options.seed, "lag", machine.id)[0])
-        if ended_s < lag_s:
+        published_s = now_s - (bucket + 1) * step_s * steps - self._options.mean_lag_s * self._lag_share(machine.id)
+        if published_s < 0:
             return 0.0
-        corrected = self._options.corrections and luck[0] < _CORRECTED_SHARE
-        return _PARTIAL if corrected and ended_s < lag_s + self._options.step_s else 1.0
+        if not self._options.corrections or published_s >= _LONGEST_CORRECTION_STEPS * step_s:
+            return 1.0
+        luck = chance(self._options.seed, "publication", machine.id, bucket, steps)
+        corrected_s = step_s * (1 + int(_LONGEST_CORRECTION_STEPS * luck[1]))
+        return _PARTIAL if luck[0] < _CORRECTED_SHARE and published_s < corrected_s else 1.0
+
+
+def _unfilled(machine: Machine) -> int | None:
+    """How the provider writes a value that it does not have yet: of a third of the VMs null, else the documented 0."""
+    return None if machine.index % 3 == 2 else 0
 
 
 def _whole(at_s: float) -> float:

@@ -1,10 +1,12 @@
-"""The provider's resources, as its page and the notes on its wire show them."""
+"""The provider's resources, as its page and the notes on its wire show them.
+
+A VM's id is a string in its own document and a number in every other one; so are the page's examples.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.simulator.lives import chance
-from exporter.simulator.world import Account, Machine, World
+from exporter.simulator.world import Account, Machine
 
 __all__ = ["addresses", "backups", "disks", "machine_resource", "network_interfaces", "networks"]
 
@@ -51,22 +53,21 @@ def machine_resource(account: Account, machine: Machine) -> dict[str, Any]:
         "cpu_type": machine.cpu_type,
         "error": int(machine.error),
         "identifier": f"vm{machine.id}",
-        "template_id": "1789310154",
-        "cpu_shares": 1 + machine.index % 4,
+        "template_id": machine.template_id,
+        "cpu_shares": machine.cpu_shares,
         "account_id": int(account.id) if account.id.isdigit() else account.id,
     }
 
 
-def disks(world: World, machine: Machine) -> list[dict[str, Any]]:
+def disks(machine: Machine) -> list[dict[str, Any]]:
     """The disks of a VM."""
-    size = 20 + int(80 * chance(world.options.seed, "disk", machine.id)[0])
     return [
         {
             "id": 9_000_000 + machine.index,
-            "virtual_machine_id": machine.id,
+            "virtual_machine_id": int(machine.id),
             "status": "offline" if machine.status == "unbuilt" else "online",
             "locked": int(machine.locked),
-            "disk_size": size,
+            "disk_size": machine.disk_gb,
             "is_swap": False,
             "autobackup": machine.index % 2,
             "error": 0,
@@ -103,7 +104,7 @@ def network_interfaces(machine: Machine) -> list[dict[str, Any]]:
     return [
         {
             "id": interface.id,
-            "virtual_machine_id": machine.id,
+            "virtual_machine_id": int(machine.id),
             "label": f"eth{position}",
             "network_id": interface.network_id,
             "vlan": None if interface.public else 100,
@@ -141,7 +142,7 @@ def addresses(machine: Machine) -> list[dict[str, Any]]:
     return [
         {
             "id": 5_000_000 + interface.id,
-            "virtual_machine_id": machine.id,
+            "virtual_machine_id": int(machine.id),
             "interface_id": interface.id,
             "network_id": interface.network_id,
             "public": interface.public,

@@ -7,12 +7,16 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from exporter.simulator.access import Access
+from exporter.simulator.answers import Lookup, document, not_allowed, told
 from exporter.simulator.api import Api
-from exporter.simulator.control import Control
-from exporter.simulator.faults import FAULTS, Fault, Faults
+from exporter.simulator.changes import Changes
+from exporter.simulator.control import Control, landing
+from exporter.simulator.faults import FAULTS, Fault, Occasion
 from exporter.simulator.operations import Operations
 from exporter.simulator.options import Clock, SimulatorOptions
 from exporter.simulator.publication import Publication
+from exporter.simulator.script import Script
+from exporter.simulator.truth import Truth
 from exporter.simulator.world import build_world
 
 __all__ = ["build_app", "serve"]
@@ -26,57 +30,58 @@ _GRACE_S = 0.5
 def build_app(options: SimulatorOptions, *, clock: Clock, faults: tuple[Fault, ...] = ()) -> web.Application:
     """Join the simulation's parts."""
     world = build_world(options, clock.wall_s() + options.skew_s)
-    publication, operations = Publication(world), Operations(world)
-    api = Api(world, publication, operations, clock)
-    access, in_force = Access(options), Faults(faults, seed=options.seed)
-    control = Control(
-        world=world, publication=publication, operations=operations, api=api, access=access, faults=in_force
-    )
+    publication, operations, access = Publication(world), Operations(world), Access(options)
+    lookup, script = Lookup(world, operations, clock), Script(faults, seed=options.seed)
+    truth = Truth(world, publication, operations)
+    control = Control(world=world, truth=truth, operations=operations, lookup=lookup, access=access, script=script)
 
     @web.middleware
     async def provider(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """What every request to the provider meets: faults first, then authentication."""
-        ours = not request.path.startswith("/account/") and request.path not in _TOKENS
-        if ours:
+        """What every request to the provider meets: it is counted, a fault may strike, then who asks is looked at."""
+        if not request.path.startswith("/account/") and request.path not in _TOKENS:
             return await handler(request)
-        endpoint, vm = request.path.rpartition("/")[2], request.match_info.get("vm")
+        endpoint, vm = _endpoint(request), request.match_info.get("vm")
         control.requests[endpoint, vm] += 1
 
         async def answer(request: web.Request) -> web.StreamResponse:
             header = request.headers.get("Authorization", "")
-            status = None if request.path in _TOKENS else access.problem(header, request.method, api.now_s())
-            return await handler(request) if status is None else _refusal(status)
+            status = None if request.path in _TOKENS else access.problem(header, request.method, lookup.now_s())
+            return await handler(request) if status is None else not_allowed(status)
 
-        fault = in_force.find(
-            endpoint=endpoint,
-            account=request.match_info.get("account"),
-            vm=vm,
-            after_s=clock.wall_s() + options.skew_s - world.started_at,
+        now_s = lookup.now_s()
+        fault = script.find(
+            endpoint=endpoint, account=request.match_info.get("account"), vm=vm, after_s=now_s - world.started_at
         )
-        return await answer(request) if fault is None else await FAULTS[fault.kind](fault, request, answer, clock)
+        if fault is None:
+            return await answer(request)
+        return await FAULTS[fault.kind](fault, Occasion(request, answer, clock, now_s, access))
 
     async def token(request: web.Request) -> web.Response:
-        return await access.token(request, api.now_s())
+        status, answered = access.token(await told(request), lookup.now_s())
+        return document(answered, status=status)
 
     async def openid(request: web.Request) -> web.Response:
-        return await access.openid(request, api.now_s())
+        status, answered = access.openid(await request.post(), lookup.now_s())
+        return document(answered, status=status)
 
     async def dated(_: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = email.utils.formatdate(api.now_s(), usegmt=True)
+        response.headers["Date"] = email.utils.formatdate(lookup.now_s(), usegmt=True)
 
     application = web.Application(middlewares=[provider], client_max_size=_LARGEST_REQUEST_BYTES)
     application.on_response_prepare.append(dated)
-    application.router.add_post("/token", token)
-    application.router.add_post("/auth/api/openid-connect/token", openid)
-    api.add_routes(application.router)
-    control.add_routes(application.router)
+    router = application.router
+    router.add_post("/token", token)
+    router.add_post("/auth/api/openid-connect/token", openid)
+    router.add_get("/", landing(options, world))
+    for part in (Api(world, publication, lookup), Changes(operations, lookup), control):
+        part.add_routes(router)
     return application
 
 
-def _refusal(status: int) -> web.Response:
-    return web.json_response(
-        {"error": "not authorised" if status == 401 else "the session is read-only"}, status=status
-    )
+def _endpoint(request: web.Request) -> str:
+    """The last word of the path that is not the VM's id."""
+    *before, last = request.path.rstrip("/").split("/")
+    return before[-1] if last == request.match_info.get("vm") else last
 
 
 @asynccontextmanager

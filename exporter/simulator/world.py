@@ -9,8 +9,9 @@ from typing import TypeVar
 from exporter.simulator.lives import LIVES, chance
 from exporter.simulator.options import SimulatorOptions
 
-__all__ = ["Account", "Interface", "Machine", "World", "build_world"]
+__all__ = ["PUBLIC_NETWORK_ID", "Account", "Interface", "Machine", "World", "build_world"]
 
+PUBLIC_NETWORK_ID = 1
 _Forced = TypeVar("_Forced")
 
 _GIB = 1_024
@@ -32,14 +33,21 @@ _AWKWARD = ('quoted "web"', "back\\slash", "two\nlines", "café ☕ 🚀", "", "
 
 @dataclass(frozen=True, slots=True)
 class Interface:
+    """`since_at`: when it was attached; it has no traffic of before."""
+
     id: int
     network_id: int
     public: bool
+    since_at: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # by identity: what was computed of a VM is kept by it
 class Machine:
-    """A VM. `spans`: when it ran. `forced_…`: from when on its life is what a person says (None: its own again)."""
+    """A VM. `spans`: when it ran. `forced_…`: from when on its life is what a person says (None: its own again).
+
+    `locked_until_at`: when the operation in hand ends; None while locked: never. `doomed`: it is gone by then.
+    `built_status`: what it is once it is built.
+    """
 
     id: str
     index: int
@@ -57,9 +65,14 @@ class Machine:
     suspended: bool = False
     error: bool = False
     cdrom: bool = False
+    disk_gb: int = 20
+    cpu_shares: int = 1
+    doomed: bool = False
+    built_status: str = "online"
     cpu_type: str = "intel"
     type: str = "standard"
     boot_type: str = "default"
+    template_id: str = "1789310154"
     note: str | None = None
     segregated: set[str] = field(default_factory=set)
     spans: list[tuple[float, float | None]] = field(default_factory=list)
@@ -93,8 +106,9 @@ class World:
         self.options = options
         self.accounts = accounts
         self.started_at = started_at
-        self._first = int(started_at // options.step_s) - options.history_steps
-        self._luck = lru_cache(maxsize=2**18)(lambda vm_id, bucket: chance(options.seed, vm_id, bucket))
+        self.first_bucket = int(started_at // options.step_s) - options.history_steps
+        # CPU and both interfaces of a VM ask for the same bucket one after the other.
+        self._luck = lru_cache(maxsize=2**14)(lambda vm_id, bucket: chance(options.seed, vm_id, bucket))
 
     def cpu_ratio(self, machine: Machine, bucket: int) -> float | None:
         """CPU usage in a bucket, 1 = the whole VM; None where the VM did not run."""
@@ -108,7 +122,7 @@ class World:
 
     def traffic(self, machine: Machine, interface: Interface, bucket: int) -> tuple[float, float] | None:
         """Bytes in and out over an interface in a bucket; None where the VM did not run."""
-        if not self._lived(machine, bucket):
+        if not self._lived(machine, bucket) or interface.since_at >= (bucket + 1) * self.options.step_s:
             return None
         forced = _in_force(machine.forced_traffic, bucket * self.options.step_s)
         _, received, sent = (0.0, *forced) if forced is not None else self._life(machine, bucket)
@@ -117,13 +131,15 @@ class World:
         return round(received * self.options.step_s, 8), round(sent * self.options.step_s, 8)
 
     def _lived(self, machine: Machine, bucket: int) -> bool:
-        return bucket >= self._first and machine.runs_at((bucket + 1) * self.options.step_s - 1e-6)
+        return bucket >= self.first_bucket and machine.runs_at((bucket + 1) * self.options.step_s - 1e-6)
 
     def _life(self, machine: Machine, bucket: int) -> tuple[float, float, float]:
         return LIVES[machine.life](bucket * self.options.step_s, self._luck(machine.id, bucket))
 
 
 def _in_force(forced: Sequence[tuple[float, _Forced]], at_s: float) -> _Forced | None:
+    if not forced:
+        return None
     index = bisect.bisect_right([since for since, _ in forced], at_s) - 1
     return forced[index][1] if index >= 0 else None
 
@@ -163,6 +179,8 @@ def build_machine(options: SimulatorOptions, account: int, index: int, now_s: fl
         suspended=kind == "suspended",
         error=kind == "error",
         cdrom=kind == "recovery",
+        disk_gb=20 + int(80 * luck[0]),
+        cpu_shares=1 + index % 4,
     )
     if machine.status not in {"offline", "unbuilt"}:
         machine.spans.append((machine.created_at, None))
@@ -171,6 +189,6 @@ def build_machine(options: SimulatorOptions, account: int, index: int, now_s: fl
 
 def _interfaces(account: int, index: int) -> Iterator[Interface]:
     first = account * 100_000_000 + 2 * index + 45
-    yield Interface(first, 1, public=True)
+    yield Interface(first, PUBLIC_NETWORK_ID, public=True)
     if index % 4 != 3:
         yield Interface(first + 1, 709 + account, public=False)
