@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Bucket", "Window", "bucket_width", "complete_until_ms", "to_ms"]
 
@@ -20,8 +21,7 @@ def to_ms(at_s: float) -> int:
     return round(at_s * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """A value in quanta over `[start_ms, end_ms)`, as told by the answer that was asked for at `asked_ms`."""
 
     start_ms: int
