@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.clock import Clock
-from exporter.fleet import Change, Fleet, Vm
+from exporter.fleet import AccountView, Change, Fleet, Vm
 from exporter.metrics.catalogue import FAMILIES, AccountFamily, Family, OwnFamily, VmFamily
 from exporter.metrics.own import Own
 from exporter.metrics.render import account_lines, openmetrics_header, text_header, vm_blocks
@@ -62,6 +62,7 @@ class _Run:
 class _Image:
     """One account, rendered."""
 
+    view: AccountView | None = None
     blocks: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     runs: tuple[_Run, ...] = ()
 
@@ -99,8 +100,9 @@ class Page:
         regroup, self._regroup = self._regroup, set()
         watched = [account.name for account in self._fleet.accounts()]
         for name in watched:
-            if name in changed or name not in self._images:
-                await self._render(name, changed[name], regroup=name in regroup)
+            new = name not in self._images
+            if new or name in changed:
+                await self._render(name, changed[name], regroup=new or name in regroup)
         self._images = {name: self._images[name] for name in watched}
 
     async def _render(self, account: str, changed: set[str], *, regroup: bool) -> None:
@@ -120,12 +122,17 @@ class Page:
         if view is not None:
             vms_now: Sequence[Vm] = tuple(self._fleet.vms(account).values())
             blocks = {family.name: account_lines(family, view, vms_now) for family in _ACCOUNT_FAMILIES}
-            self._images[account] = _Image(blocks, tuple(runs))
+            self._images[account] = _Image(view, blocks, tuple(runs))
 
     def _groups(self, account: str) -> list[tuple[str, ...]]:
         """The account's VMs in runs, in the order of their ids (numbers by value)."""
         ids = sorted(self._fleet.vms(account), key=lambda vm_id: (len(vm_id), vm_id))
         return [tuple(ids[first : first + _VMS_PER_RUN]) for first in range(0, len(ids), _VMS_PER_RUN)]
+
+    def shown(self, account: str) -> AccountView | None:
+        """What the page says of an account; None before it says anything."""
+        image = self._images.get(account)
+        return image.view if image is not None else None
 
     def exposition(self, selection: Selection, *, openmetrics: bool) -> Exposition:
         """The last known state, in the format asked for."""

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from exporter.fleet import Fleet
+from exporter.metrics import Page
 
 __all__ = ["Ready", "healthy"]
 
@@ -15,11 +16,14 @@ async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 - a han
 class Ready:
     """503 until every account has been listed once, or has failed once."""
 
-    def __init__(self, *, fleet: Fleet) -> None:
+    def __init__(self, *, fleet: Fleet, page: Page) -> None:
         self._fleet = fleet
+        self._page = page
 
     async def __call__(self, request: web.Request) -> web.Response:  # noqa: ARG002 - a handler takes its request
-        waiting = [account.name for account in self._fleet.accounts() if account.up is None]
+        # What the page shows, not what is known: who waits for readiness scrapes next.
+        shown = {account.name: self._page.shown(account.name) for account in self._fleet.accounts()}
+        waiting = [name for name, view in shown.items() if view is None or view.up is None]
         if waiting:
             return web.Response(status=503, text=f"Not listed yet: {', '.join(waiting)}.\n")
         return web.Response(text="gigas-exporter is ready.\n")

@@ -1,5 +1,6 @@
 """The listeners, and which handler answers which path."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Server:
 
     def __init__(self, *, page: Page, fleet: Fleet, clock: Clock, version: str) -> None:
         self._fleet = fleet
+        self._page = page
         self._version = version
         self._pool = ThreadPoolExecutor(1, "gzip")
         self._scrape = Scrape(page=page, fleet=fleet, pool=self._pool, clock=clock)
@@ -53,7 +55,7 @@ class Server:
         paths: dict[tuple[str, str], _Handler] = {
             ("GET", "/"): landing,
             ("GET", "/-/healthy"): healthy,
-            ("GET", "/-/ready"): Ready(fleet=self._fleet),
+            ("GET", "/-/ready"): Ready(fleet=self._fleet, page=self._page),
             ("GET", telemetry_path): self._scrape,
         }
         if reload is not None:
@@ -68,7 +70,8 @@ class Server:
                 await web.TCPSite(self._runner, host, port).start()
             except OSError as error:
                 await self.stop()
-                reason = error.strerror or str(error)
+                # asyncio's own text repeats the address.
+                reason = os.strerror(error.errno).lower() if error.errno else str(error)
                 raise ListenFailed(f"{host or ''}:{port}", reason) from error
         return tuple(_url(address) for address in self._runner.addresses)
 
