@@ -1,0 +1,19 @@
+"""`make bench`: every measurement in turn."""
+
+import asyncio
+import logging
+
+from bench import polling, scraping, stalls
+from bench.figures import row
+
+
+async def main() -> None:
+    """Print the table."""
+    logging.disable()
+    row("what", "median (least-most), this machine, this run")
+    row("---", "---")
+    for each in (polling, scraping, stalls):
+        await each.measure()
+
+
+asyncio.run(main())

@@ -1,0 +1,83 @@
+"""How long the event loop is held while 1 000 VMs are polled and scraped."""
+
+import asyncio
+import os
+import sys
+import time
+
+import aiohttp
+
+from bench.figures import quantile, row
+from exporter.app import Daemon
+from exporter.clock import SystemClock
+from exporter.settings import load
+from tests.processes import free_port
+
+VMS = 1_000
+STEP_S = 10
+"""Buckets of ten seconds: each VM is polled twice in ten seconds, six times what an interval of 60 s asks for."""
+FOR_S = 40.0
+_TICK_S = 0.001
+
+
+async def _ticks(spent: list[float]) -> None:
+    while True:
+        before = time.perf_counter()
+        await asyncio.sleep(_TICK_S)
+        spent.append(1000 * (time.perf_counter() - before - _TICK_S))
+
+
+async def _scrapes(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(url, headers={"Accept-Encoding": "gzip"}) as response:
+                await response.read()
+            await asyncio.sleep(1)
+
+
+async def measure() -> None:
+    """The whole daemon in this process, the provider in another."""
+    provider, port = free_port(), free_port()
+    simulator = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from exporter.cli import main; main()", "simulate",
+        "--vms", str(VMS), "--step", f"{STEP_S}s", "--listen-address", f"127.0.0.1:{provider}",
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    variables = {
+        "ACCOUNTS__0__ID": "17893",
+        "ACCOUNTS__0__API_KEY": "demo-key",
+        "API__URL": f"http://127.0.0.1:{provider}",
+        "WEB__LISTEN_ADDRESS": f"127.0.0.1:{port}",
+        "COLLECT__INVENTORY__INTERVAL": "10s",
+        "COLLECT__CPU__INTERVAL": "1s",
+        "COLLECT__TRAFFIC__INTERVAL": "1s",
+    }
+    settings = load(flags={}, environ={f"GIGAS_EXPORTER_{k}": v for k, v in variables.items()}, file=None)
+    stop, spent = asyncio.Event(), list[float]()
+    daemon = Daemon(settings, reread=lambda: settings, clock=SystemClock())
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(daemon.run(stop))
+        await asyncio.sleep(5)  # the first listing and the first look at everything are not the steady state
+        cpu_before = sum(os.times()[:2])
+        helpers = [
+            group.create_task(_ticks(spent)),
+            group.create_task(_scrapes(f"http://127.0.0.1:{port}/metrics")),
+        ]
+        await asyncio.sleep(FOR_S)
+        used = (sum(os.times()[:2]) - cpu_before) / FOR_S
+        own = daemon._core.own.text().decode()
+        for each in helpers:
+            each.cancel()
+        stop.set()
+        await running
+    simulator.terminate()
+    await simulator.wait()
+    polls = sum(
+        float(line.rpartition(" ")[2])
+        for line in own.splitlines()
+        if line.startswith("gigas_exporter_api_requests_total{") and 'code="200"' in line
+    )
+    row(f"{VMS} VMs: polls/s", f"{polls / (FOR_S + 5):.0f} (an interval of 60 s needs {2 * VMS / 60:.0f})")
+    row("loop held, p50 / p99 / p99.9 / max ms",
+        " / ".join(f"{quantile(spent, q):.1f}" for q in (0.5, 0.99, 0.999, 1.0)))  # fmt: skip
+    row("CPU of one core, polling and scraped every second", f"{100 * used:.0f} %")
