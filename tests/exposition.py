@@ -39,5 +39,11 @@ class Page:
         assert len(found) <= 1, f"{name}{labels}: {len(found)} samples"
         return found[0] if found else None
 
+    def one(self, name: str, **labels: str) -> float:
+        """The one sample of that name with these labels, which must be there."""
+        found = self.value(name, **labels)
+        assert found is not None, f"{name}{labels} is not on the page"
+        return found
+
     def names(self) -> set[str]:
         return {name for name, _ in self.samples}

@@ -13,7 +13,7 @@ import aiohttp
 
 from tests.waiting import eventually
 
-__all__ = ["Process", "exporter", "free_port", "get", "process"]
+__all__ = ["Process", "answers", "exporter", "finished", "free_port", "get", "process"]
 
 EXPORTER = Path(sys.executable).with_name("gigas-exporter")
 
@@ -89,10 +89,10 @@ def exporter(*arguments: str | Path, **variables: str) -> contextlib.AbstractAsy
     return process(EXPORTER, *arguments, env=environment(**variables))
 
 
-async def finished(*arguments: str | Path, within_s: float = 20.0, **variables: str) -> tuple[int, str, str]:
+async def finished(*arguments: str | Path, **variables: str) -> tuple[int, str, str]:
     """`gigas-exporter`, run to its end: exit code, standard output, standard error."""
     async with exporter(*arguments, **variables) as run:
-        code = await run.ended(within_s=within_s)
+        code = await run.ended(within_s=30)
     return code, run.output.decode(), run.log()
 
 

@@ -1,4 +1,4 @@
-"""Programs that tests run: found, or said how to get."""
+"""Programs that tests run and that Python's package index does not have."""
 
 import os
 import shutil
@@ -9,11 +9,11 @@ __all__ = ["tool"]
 
 
 def tool(name: str, package: str) -> str:
-    """The path of a program of a Debian package. Without it the test fails where CI=true, and is skipped elsewhere."""
+    """The path of a program. Without it the test is skipped with a line that says how to get it; in CI it fails."""
     path = shutil.which(name)
     if path is not None:
         return path
-    message = f"{name} is not installed: apt-get install {package}"
+    missing = f"{name} is not there: apt-get install {package}"
     if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+        pytest.fail(missing)
+    pytest.skip(missing)

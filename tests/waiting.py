@@ -11,7 +11,9 @@ _T = TypeVar("_T")
 _CLOCK = SystemClock()
 
 
-async def eventually(condition: Callable[[], Awaitable[_T]], *, within_s: float = 20.0, every_s: float = 0.05) -> _T:
+async def eventually(
+    condition: Callable[[], Awaitable[_T | None]], *, within_s: float = 20.0, every_s: float = 0.05
+) -> _T:
     """Return what the condition gives as soon as that is true. While it raises AssertionError or OSError it is not."""
     until_s = _CLOCK.monotonic_s() + within_s
     last: object = None

@@ -81,9 +81,8 @@ def growth_is_true(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: f
     grown = 0
     for labels, before in first.each(BUSY[0]):
         vm_id = labels["vm_id"]
-        from_at, until_at = (page.value(BUSY[1], vm_id=vm_id) for page in (first, last))
-        after = last.value(BUSY[0], vm_id=vm_id)
-        assert from_at is not None and until_at is not None and after is not None
+        from_at, until_at = (page.one(BUSY[1], vm_id=vm_id) for page in (first, last))
+        after = last.one(BUSY[0], vm_id=vm_id)
         true = math.fsum(ratio * step_s for ratio in ended_between(vms[vm_id]["cpu"], from_at, until_at))
         assert after - before == pytest.approx(true, rel=1e-9, abs=1e-6), labels
         grown += after > before
@@ -91,9 +90,8 @@ def growth_is_true(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: f
         for labels, before in first.each(family):
             vm_id, interface_id = labels["vm_id"], labels["interface_id"]
             where = {"vm_id": vm_id, "interface_id": interface_id}
-            from_at, until_at = (page.value("gigas_vm_network_timestamp_seconds", **where) for page in (first, last))
-            after = last.value(family, **where)
-            assert from_at is not None and until_at is not None and after is not None
+            from_at, until_at = (page.one("gigas_vm_network_timestamp_seconds", **where) for page in (first, last))
+            after = last.one(family, **where)
             traffic = vms[vm_id]["interfaces"][interface_id]["traffic"]
             true = math.fsum(bucket[way] for bucket in ended_between(traffic, from_at, until_at))
             assert after - before == pytest.approx(true, rel=1e-9, abs=1e-3), labels

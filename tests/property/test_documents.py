@@ -23,7 +23,30 @@ from exporter.gigas.answers import (
 _MARKER = "rYXtg8cCdLQI"
 
 FIELDS = st.sampled_from(
-    ["id", "status", "locked", "label", "memory", "created_at", "data", "time_units", "traffic", "date_from", "interface_id", "is_public", "traffic_in", "token", "expires", "access_token", "expires_in", "refresh_token", "0", "1", "10", "initial_password"]
+    [
+        "id",
+        "status",
+        "locked",
+        "label",
+        "memory",
+        "created_at",
+        "data",
+        "time_units",
+        "traffic",
+        "date_from",
+        "interface_id",
+        "is_public",
+        "traffic_in",
+        "token",
+        "expires",
+        "access_token",
+        "expires_in",
+        "refresh_token",
+        "0",
+        "1",
+        "10",
+        "initial_password",
+    ]
 )
 SCALARS = (
     st.none()
@@ -50,23 +73,27 @@ async def machines_of(body: bytes) -> Machines:
 @pytest.mark.parametrize("read", [read_cpu_stats, read_bw_stats, read_session_token, read_openid_token])
 @given(body=BODIES)
 def test_any_bytes_are_read_or_not_understood(read: Callable[[bytes], object], body: bytes) -> None:
+    complaint = None
     try:
         read(body)
-    except NotUnderstood as complaint:
+    except NotUnderstood as error:
+        complaint = error
+    if complaint is not None:
         assert _MARKER not in str(complaint)
         assert complaint.__context__ is None
 
 
 @given(body=BODIES)
 async def test_any_bytes_are_a_list_of_machines_or_not_understood(body: bytes) -> None:
+    listed, complaint = Machines(()), ""
     try:
         listed = await machines_of(body)
-    except NotUnderstood as complaint:
-        assert _MARKER not in str(complaint)
-    else:
-        assert all(_MARKER not in broken.reason for broken in listed.broken)
-        for machine in listed.machines:
-            machine.model_dump_json().encode()
+    except NotUnderstood as error:
+        complaint = str(error)
+    assert _MARKER not in complaint
+    assert all(_MARKER not in broken.reason for broken in listed.broken)
+    for machine in listed.machines:
+        machine.model_dump_json().encode()
 
 
 @given(entries=st.lists(st.dictionaries(FIELDS, VALUES, max_size=6), max_size=6))
