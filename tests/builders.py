@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from exporter.counting import Window, enter
+from exporter.counting import Strip, Window, enter
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
 
-__all__ = ["cpu", "interface", "machine", "vm", "window"]
+__all__ = ["cpu", "interface", "machine", "strip", "vm", "window"]
 
 
 def window(text: str, *, start: int = 0, width: int = 10, asked: int | None = None) -> Window:
@@ -14,6 +14,14 @@ def window(text: str, *, start: int = 0, width: int = 10, asked: int | None = No
     values = tuple(None if word == "_" else enter(float(word)) for word in text.split())
     end = start + width * len(values)
     return Window(start * 1000, width * 1000, values, (end if asked is None else asked) * 1000)
+
+
+def strip(text: str, *, start: int = 0, of: int | None = None, asked: int | None = None) -> Strip:
+    """The same before its width is known: what an answer shows of the `of` seconds from `start`."""
+    shown = window(text, start=start, asked=asked)
+    values = {number: value for number, value in enumerate(shown.values) if value is not None}
+    end_ms = shown.end_ms if of is None else (start + of) * 1000
+    return Strip(start * 1000, end_ms, 1 + max(values, default=-1), values, shown.asked_ms)
 
 
 def machine(**fields: Any) -> Machine:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from exporter.counting import Window
+from exporter.counting import Strip
 from exporter.fleet import Machine
 
 __all__ = ["CpuReading", "InterfaceReading", "InventoryReading", "Reading", "TrafficReading"]
@@ -42,22 +42,23 @@ class CpuReading:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceReading:
-    """Bytes of one interface in quanta, both directions over the same buckets."""
+    """Bytes of one interface, both directions over the same buckets."""
 
     interface_id: str
     network_id: str
     public: bool
-    receive: Window
-    transmit: Window
+    receive: Strip
+    transmit: Strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficReading:
-    """The interfaces of one VM; none where the provider has no data."""
+    """The interfaces of one VM; none where the provider has no data. `width_hint_ms`: what others' buckets measure."""
 
     account: str
     vm_id: str
     interfaces: tuple[InterfaceReading, ...]
+    width_hint_ms: int | None
     refused: int
     duplicates: int
     asked_at: float

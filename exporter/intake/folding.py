@@ -1,11 +1,24 @@
 """What a reading changes in the record of a VM. Pure: instants are in the reading."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
-from exporter.counting import Window, begin, complete_until_ms, end_hint, fold, observe, place, to_ms, unseen
+from exporter.counting import (
+    Bucket,
+    Strip,
+    Window,
+    begin,
+    complete_until_ms,
+    end_hint,
+    fold,
+    observe,
+    place,
+    to_ms,
+    unseen,
+    width_ms,
+)
 from exporter.fleet import Machine, is_running
 from exporter.ledger import CpuAccount, InterfaceAccount, VmRecord
 
@@ -84,17 +97,23 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
 
 def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:
     """The record after an answer with traffic. An interface that a full window of answers lacks is gone."""
-    if not reading.interfaces:
+    grid = record.grid
+    seen_ms = (grid.width_ms if grid is not None else None, reading.width_hint_ms)
+    width = width_ms(_strips(record, reading), seen_ms=seen_ms)
+    if width is None:
         return Gained(record)
     now_ms = to_ms(reading.asked_at)
     accounts: dict[str, InterfaceAccount] = {}
+    shown: list[Window] = []
     lost_ms = late_ms_seen = 0
     for interface in reading.interfaces:
-        account, lost, late = _fold_interface(record, interface, now_ms, created_at, late_ms)
+        both = interface.receive.window(width), interface.transmit.window(width)
+        shown += both
+        account, lost, late = _fold_interface(record, interface, both, created_at=created_at, late_ms=late_ms)
         lost_ms, late_ms_seen = max(lost_ms, lost), max(late_ms_seen, late)
         if account is not None:
             accounts[interface.interface_id] = account
-    window = _all_directions([way for each in reading.interfaces for way in (each.receive, each.transmit)])
+    window = _all_directions(shown)
     absent = {
         interface_id: account
         for interface_id, account in record.interfaces.items()
@@ -108,10 +127,24 @@ def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float
     return Gained(counted, window, lost_ms, late_ms_seen)
 
 
+def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, list[Bucket]]]:
+    for interface in reading.interfaces:
+        known = record.interfaces.get(interface.interface_id)
+        yield interface.receive, known.receive.buckets() if known is not None else []
+        yield interface.transmit, known.transmit.buckets() if known is not None else []
+
+
 def _fold_interface(
-    record: VmRecord, reading: InterfaceReading, now_ms: int, created_at: float | None, late_ms: int
+    record: VmRecord,
+    reading: InterfaceReading,
+    shown: tuple[Window, Window],
+    *,
+    created_at: float | None,
+    late_ms: int,
 ) -> tuple[InterfaceAccount | None, int, int]:
-    both = _all_directions([reading.receive, reading.transmit])
+    received, sent = shown
+    now_ms = received.asked_ms
+    both = _all_directions([received, sent])
     complete_ms = _complete(both, now_ms, late_ms)
     known = record.interfaces.get(reading.interface_id)
     if known is not None:
@@ -123,17 +156,17 @@ def _fold_interface(
         )
         receive, transmit = (
             begin(way, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
-            for way in (reading.receive, reading.transmit)
+            for way in (received, sent)
         )
     else:
         return None, 0, 0
     running_since_ms = record.running_since_ms
-    received, sent = (
+    into, out = (
         fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=running_since_ms)
-        for series, window in ((receive, reading.receive), (transmit, reading.transmit))
+        for series, window in ((receive, received), (transmit, sent))
     )
-    account = InterfaceAccount(reading.network_id, reading.public, received.series, sent.series, now_ms)
-    return account, max(received.lost_ms, sent.lost_ms), max(received.late_ms, sent.late_ms)
+    account = InterfaceAccount(reading.network_id, reading.public, into.series, out.series, now_ms)
+    return account, max(into.lost_ms, out.lost_ms), max(into.late_ms, out.late_ms)
 
 
 def _complete(window: Window, now_ms: int, late_ms: int) -> int | None:

@@ -11,7 +11,7 @@ from exporter.counting import enter
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm
 from exporter.intake import FleetChanged, Intake, ReadingTaken, Taken
 from exporter.ledger import Batch, MemoryLedger
-from tests.builders import machine, window
+from tests.builders import machine, strip
 
 ACCOUNT = "production"
 
@@ -98,7 +98,7 @@ def chunks(text: str, *, at: float, width: float = 10.0, refused: int = 0) -> Cp
     )
 
 
-def traffic(at: int, start: int, interfaces: dict[str, str]) -> TrafficReading:
+def traffic(at: int, start: int, interfaces: dict[str, str], *, of: int | None = None) -> TrafficReading:
     return TrafficReading(
         account=ACCOUNT,
         vm_id="24",
@@ -107,11 +107,12 @@ def traffic(at: int, start: int, interfaces: dict[str, str]) -> TrafficReading:
                 interface_id,
                 "1",
                 public=True,
-                receive=window(text, start=start, asked=at),
-                transmit=window(text, start=start, asked=at),
+                receive=strip(text, start=start, of=of, asked=at),
+                transmit=strip(text, start=start, of=of, asked=at),
             )
             for interface_id, text in interfaces.items()
         ),
+        width_hint_ms=None,
         refused=0,
         duplicates=0,
         asked_at=at,
@@ -197,6 +198,17 @@ async def test_an_interface_that_a_full_window_lacks_is_gone_and_no_data_is_not_
         assert set(received(at_work.vm())) == {"45", "46"}
         await at_work.take(traffic(71, 40, {"45": "5 6 7"}))
         assert set(received(at_work.vm())) == {"45"}
+
+
+async def test_of_a_vm_that_was_stopped_the_oldest_buckets_are_no_wider_ones() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=40), traffic(41, 0, {"45": "1 2 3 4"}, of=40))
+        await at_work.take(traffic(51, 10, {"45": "2 3 4 5"}, of=40))
+        for at, start, left in ((61, 20, "3 4 5"), (71, 30, "4 5"), (81, 40, "5"), (91, 50, "_")):
+            await at_work.take(traffic(at, start, {"45": left}, of=40))
+            assert received(at_work.vm()) == {"45": 5}
+        await at_work.take(traffic(121, 80, {"45": "_ _ _ 6"}, of=40))
+        assert received(at_work.vm()) == {"45": 11}
 
 
 async def test_a_vm_without_data_has_no_statistics() -> None:
