@@ -4,7 +4,7 @@ A bucket (traffic) or chunk (CPU) is its absolute bounds, in integer millisecond
 its unit (`quantum`), so that sums are associative and nothing drifts. `window` is what an answer shows as absolute
 buckets, `strip` finds how wide they are, `cpu` places lists that carry no times, `series` counts each complete bucket
 once, and `spells` follows locks and suspensions. Invariants: `exposed` never falls; folding one answer twice changes
-nothing; two answers fold alike in either order.
+nothing; two answers about one window fold alike in either order.
 """
 
 from exporter.counting.cpu import end_hint, place, width_of_time_units

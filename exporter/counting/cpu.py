@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from exporter.counting.window import Window
 
@@ -17,8 +16,6 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 _REACH = 3
 """By how many chunks the clock may be wrong about the end of a list before overlap is not believed either."""
-_TOLERATED = 4
-"""One overlapping pair in so many may differ: the newest chunks are corrected now and then."""
 
 
 def width_of_time_units(text: str | None) -> float | None:
@@ -77,24 +74,33 @@ def place(values: Sequence[int | None], *, width_ms: int, hint_ms: int, before: 
     end_ms = hint_ms
     if before is not None and before.width_ms == width_ms:
         shift = round((hint_ms - before.end_ms) / width_ms)
-        near = sorted(range(shift - _REACH, shift + _REACH + 1), key=lambda moved: abs(moved - shift))
-        agreed = next((moved for moved in near if _agree(before.values, values, moved)), shift)
-        end_ms = before.end_ms + agreed * width_ms
+        end_ms = before.end_ms + _moved(before.values, values, shift) * width_ms
     return Window(end_ms - width_ms * len(values), width_ms, tuple(values), asked_ms)
 
 
-def _agree(before: Sequence[int | None], values: Sequence[int | None], moved: int) -> bool:
-    """Whether `values`, ending `moved` chunks after `before`, tells the same where both tell something filled."""
+def _moved(before: Sequence[int | None], values: Sequence[int | None], shift: int) -> int:
+    """By how many chunks `values` ends after `before`: `shift`, unless another number fits where that one does not."""
+    near = sorted(range(shift - _REACH, shift + _REACH + 1), key=lambda moved: abs(moved - shift))
+    for moved in near:
+        pairs = _overlap(before, values, moved)
+        # A few may differ: the newest chunks are corrected now and then.
+        agreed = sum(old == new for old, new in pairs) * 2 > len(pairs)
+        if agreed and (moved == shift or _is_no_chance(pairs, before, values)):
+            return moved
+    return shift
+
+
+def _overlap(before: Sequence[int | None], values: Sequence[int | None], moved: int) -> list[tuple[int, int]]:
+    """The chunks that both lists have filled, if the second ends so many after the first."""
     first = len(before) - len(values) + moved
-    pairs = [
+    return [
         (old, new)
         for index, new in enumerate(values)
         if 0 <= first + index < len(before) and (old := before[first + index]) and new
     ]
-    differing = sum(old != new for old, new in pairs)
-    return bool(pairs) and differing * _TOLERATED <= len(pairs) and _informative(pairs, moved)
 
 
-def _informative(pairs: Sequence[tuple[int, int]], moved: int) -> bool:
-    """A single pair may agree by chance, unless nothing is claimed to have moved."""
-    return moved == 0 or len(pairs) > 1 or any(a != b for a, b in pairwise(pairs))
+def _is_no_chance(pairs: Sequence[tuple[int, int]], before: Sequence[int | None], values: Sequence[int | None]) -> bool:
+    """Whether what agrees is more than one value over and over, or a value that stands nowhere else."""
+    common = {old for old, new in pairs if old == new}
+    return len(common) > 1 or all(list(each).count(value) == 1 for value in common for each in (before, values))

@@ -46,14 +46,14 @@ class Folded:
 def begin(window: Window, *, counts_from_ms: int, complete_ms: int, now_ms: int) -> Series:
     """Return a series at 0. What ended at or before the bucket that holds `counts_from_ms` is its baseline.
 
-    The baseline is not counted, now or later. If something that counts is complete already (`complete_ms`, by
-    `complete_until_ms`), the 0 is held for a bucket's width first.
+    The baseline is not counted, now or later. `complete_ms`: by `complete_until_ms`. If something counts that was there
+    before `now_ms`, the 0 is held for a bucket's width first.
 
     >>> begin(Window(0, 10, (5, 6, 7), asked_ms=30), counts_from_ms=12, complete_ms=30, now_ms=31)
     Series(settled_ms=10, newest_ms=10, held_until_ms=41, base=0, exposed=0, horizon=(), newest=None)
     """
     start_ms = _boundary_at_or_before(window, counts_from_ms, complete_ms)
-    if start_ms < complete_ms:
+    if counts_from_ms <= now_ms:
         return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms + window.width_ms)
     newest = next((bucket for bucket in window.buckets() if bucket.end_ms == complete_ms), None)
     return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms, newest=newest)
@@ -73,7 +73,9 @@ def fold(
     settled_ms = max(series.settled_ms, min(window.start_ms, now_ms))
     leaving = [bucket for bucket in merged if bucket.end_ms <= settled_ms]
     horizon = tuple(tuple(bucket) for bucket in merged if bucket.end_ms > settled_ms)
-    lost_ms = _uncovered_ms(leaving, series.settled_ms, settled_ms, running_since_ms)
+    # A zero that was not complete when it was last seen tells nothing of its bucket.
+    known = [bucket for bucket in leaving if bucket.value or bucket.end_ms <= series.newest_ms]
+    lost_ms = _uncovered_ms(known, series.settled_ms, settled_ms, running_since_ms)
     settled = replace(
         series, settled_ms=settled_ms, base=series.base + sum(bucket.value for bucket in leaving), horizon=horizon
     )

@@ -43,15 +43,19 @@ def idle_after_ms(*, width_ms: int, late_ms: int) -> int:
     return max(2 * width_ms, late_ms + width_ms)
 
 
-def fold_machine(record: VmRecord | None, machine: Machine, *, asked_at: float, asked_seen_at: float) -> VmRecord:
-    """The record after a listing that has the VM."""
+def fold_machine(
+    record: VmRecord | None, machine: Machine, *, asked_at: float, asked_seen_at: float, listed_before: bool
+) -> VmRecord:
+    """The record after a listing that has the VM. `listed_before`: whether an earlier one was complete, too."""
     running = is_running(machine.status)
     if record is None:
         return VmRecord(
             vm_id=machine.vm_id,
             name=machine.name,
             known_since_at=asked_at,
-            running_since_ms=to_ms(asked_at) if running else None,
+            appeared=listed_before,
+            # For all that we know it has run since it was made.
+            running_since_ms=to_ms(min(machine.created_at or 0.0, asked_at)) if running else None,
             lock=unseen(on=machine.locked, seen_at=asked_seen_at),
             suspension=unseen(on=machine.suspended, seen_at=asked_seen_at),
         )
@@ -177,8 +181,11 @@ def _complete(window: Window, now_ms: int, late_ms: int) -> int | None:
 def _counts_from_ms(record: VmRecord, window: Window, created_at: float | None) -> int:
     """From when on buckets count: since the VM was made, if the window shows that, else since it is known to us.
 
-    The bucket in which a VM was made belongs to it whole; the one in which we came to know it is mostly from before.
+    Where nobody says when it was made, one that an earlier listing lacked is taken to be younger than the window. The
+    bucket in which a VM was made belongs to it whole; the one in which we came to know it is mostly from before.
     """
+    if created_at is None and record.appeared:
+        return window.start_ms
     created_ms = None if created_at is None else to_ms(created_at)
     if created_ms is not None and created_ms >= window.start_ms:
         return created_ms

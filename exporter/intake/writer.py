@@ -187,8 +187,8 @@ class Intake:
 
     async def _take_listing(self, reading: InventoryReading) -> None:
         """Fold, commit and publish a listing in steps: one of 10 000 VMs would hold the loop too long."""
-        key = self._key(reading.account)
-        if key is None:
+        key, view = self._key(reading.account), self._fleet.account(reading.account)
+        if key is None or view is None:
             return
         records = self._records[key]
         changed: dict[str, VmRecord] = {}
@@ -196,7 +196,13 @@ class Intake:
         for machines in _steps(reading.machines):
             for machine in machines:
                 before = records.get(machine.vm_id)
-                record = fold_machine(before, machine, asked_at=reading.asked_at, asked_seen_at=reading.asked_seen_at)
+                record = fold_machine(
+                    before,
+                    machine,
+                    asked_at=reading.asked_at,
+                    asked_seen_at=reading.asked_seen_at,
+                    listed_before=view.listed,
+                )
                 changed[machine.vm_id] = record
                 if before is not None and before.name != record.name:
                     renamed.append((before.name, record.name))

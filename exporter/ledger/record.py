@@ -33,14 +33,16 @@ class InterfaceAccount:
 class VmRecord:
     """Everything about a VM that the provider's answers of today cannot tell.
 
-    `known_since_at` is the provider's time of the first listing that had it, `running_since_ms` that since which it
-    is seen running (None: it is not). `absences`: complete listings in a row that lack it. `grid`: where and when the
-    last answer with traffic ended, and the width of its buckets (a window without values).
+    `known_since_at` is the provider's time of the first listing that had it (`appeared`: an earlier one lacked it),
+    `running_since_ms` that since which it is seen running (None: it is not). `absences`: complete listings in a row
+    that lack it. `grid`: where and when the last answer with traffic ended, and the width of its buckets (a window
+    without values).
     """
 
     vm_id: str
     name: str
     known_since_at: float
+    appeared: bool
     running_since_ms: int | None
     lock: Spell
     suspension: Spell

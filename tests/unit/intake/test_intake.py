@@ -200,6 +200,15 @@ async def test_an_interface_that_a_full_window_lacks_is_gone_and_no_data_is_not_
         assert set(received(at_work.vm())) == {"45"}
 
 
+async def test_a_vm_that_appears_and_does_not_say_when_it_was_made_counts_from_its_first_bucket() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(vm_id="25"), at=10), listing(machine(), machine(vm_id="25"), at=30))
+        await at_work.take(traffic(31, 0, {"45": "_ 2 3"}))
+        assert received(at_work.vm()) == {"45": 0}
+        await at_work.take(traffic(41, 10, {"45": "2 3 4"}))
+        assert received(at_work.vm()) == {"45": 9}
+
+
 async def test_of_a_vm_that_was_stopped_the_oldest_buckets_are_no_wider_ones() -> None:
     async with taking() as at_work:
         await at_work.take(listing(machine(), at=40), traffic(41, 0, {"45": "1 2 3 4"}, of=40))
