@@ -1,18 +1,22 @@
 """The daemon's own families, by prometheus_client, built from the catalogue."""
 
+import copy
 import platform
+from collections.abc import Iterator
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.openmetrics.exposition import generate_latest as generate_latest_openmetrics
+from prometheus_client.registry import Collector
 
 from exporter.metrics.catalogue import FAMILIES, OwnFamily
 
@@ -47,13 +51,13 @@ class Own:
     def histogram(self, name: str) -> Histogram:
         return self._histograms[name]
 
-    def text(self) -> bytes:
-        """The families in text 0.0.4."""
-        return generate_latest(self.registry)
+    def text(self, *, accounts: frozenset[str] | None = None) -> bytes:
+        """The families in text 0.0.4; of those that have accounts, these only (None: all)."""
+        return generate_latest(_Part(self.registry, accounts))
 
-    def openmetrics(self) -> bytes:
-        """The families in OpenMetrics 1.0, without the `# EOF` that ends a page."""
-        page: bytes = generate_latest_openmetrics(self.registry)
+    def openmetrics(self, *, accounts: frozenset[str] | None = None) -> bytes:
+        """The same in OpenMetrics 1.0, without the `# EOF` that ends a page."""
+        page: bytes = generate_latest_openmetrics(_Part(self.registry, accounts))
         return page.removesuffix(_EOF)
 
     def forget_account(self, account: str) -> None:
@@ -64,10 +68,31 @@ class Own:
                 metrics[family.name].remove_by_labels({"account": account})
 
     def _build(self, family: OwnFamily) -> None:
-        name, text, labels = family.name, family.help, family.labels
+        name, text, labels, unit = family.name, family.help, family.labels, family.unit
         if family.type == "gauge":
-            self._gauges[name] = Gauge(name, text, labels, registry=self.registry)
+            self._gauges[name] = Gauge(name, text, labels, unit=unit, registry=self.registry)
         elif family.type == "counter":
-            self._counters[name] = Counter(name, text, labels, registry=self.registry)
+            self._counters[name] = Counter(name, text, labels, unit=unit, registry=self.registry)
         else:
-            self._histograms[name] = Histogram(name, text, labels, registry=self.registry, buckets=family.buckets)
+            self._histograms[name] = Histogram(
+                name, text, labels, unit=unit, registry=self.registry, buckets=family.buckets
+            )
+
+
+class _Part(Collector):
+    """A registry as those see it who asked for some accounts: samples of no account stay."""
+
+    def __init__(self, registry: CollectorRegistry, accounts: frozenset[str] | None) -> None:
+        self._registry = registry
+        self._accounts = accounts
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            if self._accounts is None:
+                yield metric
+                continue
+            part = copy.copy(metric)  # The registry's collectors may keep theirs.
+            part.samples = [
+                sample for sample in metric.samples if sample.labels.get("account") in {None, *self._accounts}
+            ]
+            yield part

@@ -7,12 +7,12 @@ slow reader delays nobody and sees one state.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.clock import Clock
-from exporter.fleet import AccountView, Change, Fleet, Vm
+from exporter.fleet import AccountView, Fleet
 from exporter.metrics.catalogue import FAMILIES, AccountFamily, Family, OwnFamily, VmFamily
 from exporter.metrics.own import Own
 from exporter.metrics.render import account_lines, openmetrics_header, text_header, vm_blocks
@@ -20,7 +20,7 @@ from exporter.metrics.render import account_lines, openmetrics_header, text_head
 __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
 _VMS_PER_RUN = 64
-"""Rendering a run is one step of the event loop: about 5 ms for so many VMs of 25 samples."""
+"""Rendering a run is one step of the event loop: about 3 ms for so many VMs of 25 samples."""
 _PAUSE_S = 0.2
 """Between two refreshes, so that answers that come one by one are rendered together."""
 
@@ -67,6 +67,14 @@ class _Image:
     runs: tuple[_Run, ...] = ()
 
 
+@dataclass(slots=True)
+class _Stale:
+    """What of an account's image is not true any more."""
+
+    vm_ids: set[str] = field(default_factory=set)
+    regroup: bool = False
+
+
 class Page:
     """Subscribes to the fleet. `run` is an owned task; `exposition` may be called at any time."""
 
@@ -75,15 +83,17 @@ class Page:
         self._own = own
         self._clock = clock
         self._images: dict[str, _Image] = {}
-        self._changed: defaultdict[str, set[str]] = defaultdict(set)
-        self._regroup: set[str] = set()
+        self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
         self._news = asyncio.Event()
-        fleet.subscribe(self._note)
+        self._refreshing = asyncio.Lock()
+        for account in fleet.accounts():
+            self._note(account.name, (), membership=True)
+        fleet.subscribe(lambda change: self._note(change.account, change.vm_ids, membership=change.membership))
 
-    def _note(self, change: Change) -> None:
-        self._changed[change.account] |= change.vm_ids
-        if change.membership:
-            self._regroup.add(change.account)
+    def _note(self, account: str, vm_ids: Iterable[str], *, membership: bool) -> None:
+        stale = self._stale[account]
+        stale.vm_ids.update(vm_ids)
+        stale.regroup |= membership
         self._news.set()
 
     async def run(self) -> None:
@@ -95,39 +105,42 @@ class Page:
 
     async def refresh(self) -> None:
         """Render what has changed since the last time, a run at a time."""
-        self._news.clear()
-        changed, self._changed = self._changed, defaultdict(set)
-        regroup, self._regroup = self._regroup, set()
-        watched = [account.name for account in self._fleet.accounts()]
-        for name in watched:
-            new = name not in self._images
-            if new or name in changed:
-                await self._render(name, changed[name], regroup=new or name in regroup)
-        self._images = {name: self._images[name] for name in watched}
+        async with self._refreshing:  # Two at a time could put an older image over a newer one.
+            self._news.clear()
+            for account in self._fleet.accounts():
+                if account.name in self._stale:
+                    await self._refresh(account.name)
+            watched = [account.name for account in self._fleet.accounts()]
+            self._images = {name: self._images[name] for name in watched if name in self._images}
 
-    async def _render(self, account: str, changed: set[str], *, regroup: bool) -> None:
+    async def _refresh(self, account: str) -> None:
         """Replace an account's image. What changes meanwhile is noted, and rendered the next time."""
-        image = self._images.get(account, _Image())
-        groups = self._groups(account) if regroup else [run.vm_ids for run in image.runs]
-        kept = {run.vm_ids: run for run in image.runs}
+        stale = self._stale.pop(account)
+        try:
+            image = await self._rendered(account, stale)
+        except Exception:
+            # It stays to be done: else the page would show what is not true any more until that VM changes again.
+            self._note(account, stale.vm_ids, membership=stale.regroup)
+            raise
+        if image is not None:
+            self._images[account] = image
+
+    async def _rendered(self, account: str, stale: _Stale) -> _Image | None:
+        """The account as it is now. Held as a copy: counts and VMs on one page are of one instant."""
+        view, vms = self._fleet.account(account), dict(self._fleet.vms(account))
+        if view is None:
+            return None
+        before = self._images.get(account, _Image()).runs
+        kept = {run.vm_ids: run for run in before if stale.vm_ids.isdisjoint(run.vm_ids)}
         runs = []
-        for vm_ids in groups:
+        for vm_ids in _groups(vms) if stale.regroup else [run.vm_ids for run in before]:
             run = kept.get(vm_ids)
-            if run is None or not changed.isdisjoint(vm_ids):
-                vms = self._fleet.vms(account)
-                run = _Run(vm_ids, vm_blocks(_VM_FAMILIES, [vms[vm_id] for vm_id in vm_ids if vm_id in vms]))
+            if run is None:
+                run = _Run(vm_ids, vm_blocks(_VM_FAMILIES, [vms[vm_id] for vm_id in vm_ids]))
                 await self._clock.sleep(0)
             runs.append(run)
-        view = self._fleet.account(account)
-        if view is not None:
-            vms_now: Sequence[Vm] = tuple(self._fleet.vms(account).values())
-            blocks = {family.name: account_lines(family, view, vms_now) for family in _ACCOUNT_FAMILIES}
-            self._images[account] = _Image(view, blocks, tuple(runs))
-
-    def _groups(self, account: str) -> list[tuple[str, ...]]:
-        """The account's VMs in runs, in the order of their ids (numbers by value)."""
-        ids = sorted(self._fleet.vms(account), key=lambda vm_id: (len(vm_id), vm_id))
-        return [tuple(ids[first : first + _VMS_PER_RUN]) for first in range(0, len(ids), _VMS_PER_RUN)]
+        blocks = {family.name: account_lines(family, view, vms.values()) for family in _ACCOUNT_FAMILIES}
+        return _Image(view, blocks, tuple(runs))
 
     def shown(self, account: str) -> AccountView | None:
         """What the page says of an account; None before it says anything."""
@@ -148,10 +161,17 @@ class Page:
             if lines:
                 blocks += (header(family), *lines)
         if selection.collectors is None or "exporter" in selection.collectors:
-            blocks.append(self._own.openmetrics() if openmetrics else self._own.text())
+            own = self._own.openmetrics if openmetrics else self._own.text
+            blocks.append(own(accounts=selection.accounts))
         if openmetrics:
             blocks.append(b"# EOF\n")
         return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(blocks))
+
+
+def _groups(vms: Iterable[str]) -> list[tuple[str, ...]]:
+    """VMs in runs, in the order of their ids (numbers by value)."""
+    ids = sorted(vms, key=lambda vm_id: (len(vm_id), vm_id))
+    return [tuple(ids[first : first + _VMS_PER_RUN]) for first in range(0, len(ids), _VMS_PER_RUN)]
 
 
 def _lines(images: list[_Image], family: str) -> Iterator[bytes]:

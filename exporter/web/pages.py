@@ -1,6 +1,7 @@
 """The landing page: what this is, where to go, how each account is."""
 
 from html import escape
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -10,14 +11,17 @@ __all__ = ["Landing"]
 
 _STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 3rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 3rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0; }
 p.version { margin-top: 0; opacity: 0.7; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-th, td { text-align: left; padding: 0.4rem 0.8rem 0.4rem 0; border-bottom: 1px solid #8884; }
+nav a { margin-right: 1.5rem; }
+table { border-collapse: collapse; width: 100%; margin: 1.5rem 0; }
+th, td { text-align: left; vertical-align: baseline; padding: 0.4rem 1.5rem 0.4rem 0; border-bottom: 1px solid #8884; }
+td:first-child { overflow-wrap: anywhere; min-width: 8rem; }
 td.up::before { content: "● "; color: #2a9d4a; }
 td.down::before { content: "● "; color: #d33; }
 td.unknown::before { content: "○ "; }
+th:last-child, td:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
 """
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -32,11 +36,7 @@ _PAGE = """<!DOCTYPE html>
 <h1>gigas-exporter</h1>
 <p class="version">version {version}</p>
 <p>Cloud servers at Gigas as Prometheus metrics.</p>
-<ul>
-<li><a href="{metrics}">Metrics</a></li>
-<li><a href="/-/healthy">Health</a></li>
-<li><a href="/-/ready">Readiness</a></li>
-</ul>
+<nav><a href="{metrics}">Metrics</a> <a href="/-/healthy">Health</a> <a href="/-/ready">Readiness</a></nav>
 <table><thead><tr><th>Account</th><th>State</th><th>VMs</th></tr></thead>
 <tbody>
 {rows}
@@ -52,23 +52,31 @@ class Landing:
     def __init__(self, *, fleet: Fleet, version: str, telemetry_path: str) -> None:
         self._fleet = fleet
         self._version = version
-        self._telemetry_path = telemetry_path
+        self._metrics = quote(telemetry_path)
 
     async def __call__(self, request: web.Request) -> web.Response:  # noqa: ARG002 - a handler takes its request
         text = _PAGE.format(
             style=_STYLE,
             version=escape(self._version),
-            metrics=escape(self._telemetry_path),
+            metrics=escape(self._metrics),
             rows="\n".join(self._row(account) for account in self._fleet.accounts()),
         )
         return web.Response(text=text, content_type="text/html", headers=_HEADERS)
 
     def _row(self, account: AccountView) -> str:
-        marks = {
-            True: ("up", "listed"),
-            False: ("down", "the last listing failed"),
-            None: ("unknown", "not listed yet"),
-        }
-        mark, words = marks[account.up]
+        metrics = escape(f"{self._metrics}?account={quote(account.name, safe='')}")
+        mark, words = _state(account)
         count = str(len(self._fleet.vms(account.name))) if account.listed else "not known yet"
-        return f'<tr><td>{escape(account.name)}</td><td class="{mark}">{words}</td><td>{count}</td></tr>'
+        name = f'<a href="{metrics}">{escape(account.name)}</a>'
+        return f'<tr><td>{name}</td><td class="{mark}">{words}</td><td>{count}</td></tr>'
+
+
+def _state(account: AccountView) -> tuple[str, str]:
+    """A mark, and the words beside it."""
+    if account.up is None:
+        return "unknown", "not listed yet"
+    if not account.up:
+        return "down", "the last listing failed" + ("; VMs as last known" if account.listed else "")
+    if account.broken:
+        return "up", f"listed; {account.broken} of its VMs could not be understood"
+    return "up", "listed"

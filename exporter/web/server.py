@@ -1,11 +1,15 @@
 """The listeners, and which handler answers which path."""
 
+import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter.clock import Clock
 from exporter.fleet import Fleet
@@ -47,7 +51,13 @@ class Server:
         self._paths: Mapping[tuple[str, str], _Handler] = {}
         application = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE_S, handle_signals=False)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=_Log(logging.getLogger("aiohttp.server")),
+            shutdown_timeout=_GRACE_S,
+            handle_signals=False,
+        )
 
     def serve_at(self, telemetry_path: str, *, reload: Callable[[], Awaitable[str | None]] | None) -> None:
         """Say which paths there are. `reload` returns what is wrong, if anything; None: reloading is not enabled."""
@@ -70,9 +80,7 @@ class Server:
                 await web.TCPSite(self._runner, host, port).start()
             except OSError as error:
                 await self.stop()
-                # asyncio's own text repeats the address.
-                reason = os.strerror(error.errno).lower() if error.errno else str(error)
-                raise ListenFailed(f"{host or ''}:{port}", reason) from error
+                raise ListenFailed(f"{host or ''}:{port}", _reason(error)) from error
         return tuple(_url(address) for address in self._runner.addresses)
 
     async def stop(self) -> None:
@@ -87,8 +95,18 @@ class Server:
             return await handler(request)
         allowed = [known for known, path in self._paths if path == request.path]
         if allowed:
-            return web.Response(status=405, headers={"Allow": ", ".join(allowed)}, text="Method not allowed.\n")
+            allow = ", ".join(allowed).replace("GET", "GET, HEAD")
+            return web.Response(status=405, headers={"Allow": allow}, text="Method not allowed.\n")
         return web.Response(status=404, text="Not found.\n")
+
+
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp's log without a traceback for each stranger who speaks no HTTP: those are at level debug."""
+
+    def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
+        if isinstance(more.get("exc_info"), HttpProcessingError):
+            level = logging.DEBUG
+        super().log(level, msg, *args, **more)
 
 
 def _reloading(reload: Callable[[], Awaitable[str | None]]) -> _Handler:
@@ -97,6 +115,13 @@ def _reloading(reload: Callable[[], Awaitable[str | None]]) -> _Handler:
         return web.Response(text="Reloaded.\n") if wrong is None else web.Response(status=500, text=f"{wrong}\n")
 
     return handler
+
+
+def _reason(error: OSError) -> str:
+    """Why it cannot be listened on. asyncio's own text repeats the address; a name's trouble has numbers of its own."""
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return (error.strerror or str(error)).lower()
+    return os.strerror(error.errno).lower()
 
 
 def _url(address: Sequence[object]) -> str:

@@ -31,6 +31,14 @@ OWN: tuple[Family, ...] = (
         labels=("account", "collector", "outcome"),
         samples=_vms_by_outcome,
     ),
+    AccountFamily(
+        name="gigas_exporter_unreadable_vms",
+        type="gauge",
+        help="Entries of the account's last complete listing that could not be understood. Absent before there is one.",
+        collector="exporter",
+        labels=("account",),
+        samples=lambda account, _: (((account.name,), float(account.broken)),) if account.listed else (),
+    ),
     OwnFamily(
         name="gigas_exporter_build_info",
         type="gauge",
@@ -113,13 +121,6 @@ OWN: tuple[Family, ...] = (
         help="Values in answers that were refused: negative, not finite, above 2^60, or no number.",
         collector="exporter",
         labels=("account", "collector"),
-    ),
-    OwnFamily(
-        name="gigas_exporter_unreadable_vms",
-        type="gauge",
-        help="Entries of the account's last listing that could not be understood.",
-        collector="exporter",
-        labels=("account",),
     ),
     OwnFamily(
         name="gigas_exporter_internal_errors_total",

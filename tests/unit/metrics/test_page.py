@@ -1,5 +1,9 @@
 """The page is ready before it is asked for, and each family stands on it once."""
 
+import asyncio
+from collections import Counter
+
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -14,11 +18,15 @@ class Shown:
 
     def __init__(self, *accounts: str) -> None:
         self.fleet = Fleet()
-        self.page = Page(fleet=self.fleet, own=Own(version="1.2.3"), clock=SystemClock())
+        self.own = Own(version="1.2.3")
+        self.page = Page(fleet=self.fleet, own=self.own, clock=SystemClock())
         self.fleet.keep_accounts([AccountView(name=name, account_id=name, up=True, listed=True) for name in accounts])
 
     async def text(self, selection: Selection | None = None, *, openmetrics: bool = False) -> str:
         await self.page.refresh()
+        return self.last_text(selection, openmetrics=openmetrics)
+
+    def last_text(self, selection: Selection | None = None, *, openmetrics: bool = False) -> str:
         return b"".join(self.page.exposition(selection or Selection(), openmetrics=openmetrics).blocks).decode()
 
 
@@ -105,3 +113,139 @@ async def test_an_account_that_is_not_watched_any_more_leaves_the_page() -> None
     await shown.text()
     shown.fleet.keep_accounts([AccountView(name="production", account_id="production")])
     assert 'account="test"' not in await shown.text()
+
+
+async def test_a_page_made_after_its_fleet_shows_all_of_it() -> None:
+    fleet = Fleet()
+    fleet.keep_accounts([AccountView(name="production", account_id="17893", up=True, listed=True)])
+    fleet.replace("production", [vm(vm_id=str(n)) for n in range(70)])
+    page = Page(fleet=fleet, own=Own(version="1.2.3"), clock=SystemClock())
+    await page.refresh()
+    assert (
+        len(samples(b"".join(page.exposition(Selection(), openmetrics=False).blocks).decode(), "gigas_vm_info")) == 70
+    )
+
+
+async def test_no_family_of_the_exporter_tells_of_an_account_that_was_not_asked_for() -> None:
+    shown = Shown("production", "test")
+    for account in ("production", "test"):
+        shown.own.counter("gigas_exporter_api_requests_total").labels(account, "token", "200").inc()
+    for openmetrics in (False, True):
+        page = await shown.text(Selection(accounts=frozenset({"test"})), openmetrics=openmetrics)
+        assert "production" not in page
+        assert 'gigas_exporter_api_requests_total{account="test",code="200",endpoint="token"} 1.0' in page
+        assert "gigas_exporter_build_info{" in page
+        assert "process_cpu_seconds_total " in page
+    assert 'account="production"' in await shown.text()
+
+
+async def test_no_series_tells_when_a_counter_was_made() -> None:
+    shown = Shown("production")
+    shown.own.counter("gigas_exporter_api_requests_total").labels("production", "token", "200").inc()
+    shown.own.histogram("gigas_exporter_api_request_duration_seconds").labels("token").observe(1)
+    for openmetrics in (False, True):
+        assert "_created" not in await shown.text(openmetrics=openmetrics)
+
+
+async def test_nothing_chosen_is_an_empty_page() -> None:
+    shown = Shown("production")
+    nothing = Selection(collectors=frozenset())
+    assert await shown.text(nothing) == ""
+    assert await shown.text(nothing, openmetrics=True) == "# EOF\n"
+
+
+async def test_the_lines_of_a_family_are_neighbours_in_both_formats() -> None:
+    shown = Shown("production", "test")
+    for account in ("production", "test"):
+        shown.own.counter("gigas_exporter_duplicates_total").labels(account, "cpu").inc()
+        shown.fleet.replace(
+            account, [vm(account, vm_id=str(n), cpu=cpu(), interfaces=(interface(),)) for n in range(70)]
+        )
+    for openmetrics in (False, True):
+        page = await shown.text(openmetrics=openmetrics)
+        names = [line.split("{")[0].split(" ")[0] for line in page.split("\n") if line and not line.startswith("#")]
+        blocks = Counter(name for name, before in zip(names, [None, *names], strict=False) if name != before)
+        # A histogram's lines of one label set stand together: bucket, count, sum.
+        assert set(blocks.values()) == {1}
+
+
+async def test_an_account_that_was_never_listed_has_no_counts() -> None:
+    shown = Shown()
+    shown.fleet.keep_accounts(
+        [AccountView(name="new", account_id="1"), AccountView(name="refused", account_id="2", up=False)]
+    )
+    page = await shown.text()
+    assert 'gigas_up{account="refused"} 0.0' in page
+    assert 'gigas_up{account="new"}' not in page
+    assert 'gigas_account_info{account="new",account_id="1"} 1.0' in page
+    for family in ("gigas_vms", "gigas_exporter_vms", "gigas_exporter_unreadable_vms"):
+        assert f"{family}{{" not in page
+
+
+async def test_counts_and_vms_are_of_one_instant_though_vms_go_while_the_page_is_made() -> None:
+    shown = Shown("production")
+    shown.fleet.replace("production", [vm(vm_id=str(n)) for n in range(200)])
+    async with asyncio.TaskGroup() as group:
+        refreshing = group.create_task(shown.page.refresh())
+        await SystemClock().sleep(0)
+        assert not refreshing.done()
+        shown.fleet.replace("production", [vm(vm_id="199", locked=True)], [str(n) for n in range(100)])
+    page = shown.last_text()
+    vms = samples(page, "gigas_vm_info")
+    assert f'gigas_vms{{account="production",status="online"}} {float(len(vms))}' in page
+    after = await shown.text()
+    assert len(samples(after, "gigas_vm_info")) == 100
+    assert samples(after, "gigas_vm_locked")["199"] == 1
+    assert 'gigas_vms{account="production",status="online"} 100.0' in after
+
+
+async def test_the_later_of_two_refreshes_at_a_time_is_what_is_shown() -> None:
+    shown = Shown("production")
+    shown.fleet.replace("production", [vm(vm_id=str(n)) for n in range(200)])
+    await shown.text()
+    early, late = ("0", "70", "140", "199"), "1"
+    shown.fleet.replace("production", [vm(vm_id=vm_id, locked=True) for vm_id in early])
+    async with asyncio.TaskGroup() as group:
+        refreshing = group.create_task(shown.page.refresh())
+        await SystemClock().sleep(0)
+        assert not refreshing.done()
+        shown.fleet.replace("production", [vm(vm_id=late, locked=True)])
+        await shown.page.refresh()
+    locked = samples(shown.last_text(), "gigas_vm_locked")
+    assert {vm_id for vm_id, value in locked.items() if value} == {*early, late}
+
+
+async def test_an_account_that_goes_while_the_page_is_made_disturbs_no_other() -> None:
+    shown = Shown("production", "test")
+    for account in ("production", "test"):
+        shown.fleet.replace(account, [vm(account, vm_id=str(n)) for n in range(200)])
+    async with asyncio.TaskGroup() as group:
+        refreshing = group.create_task(shown.page.refresh())
+        await SystemClock().sleep(0)
+        assert not refreshing.done()
+        shown.fleet.keep_accounts([AccountView(name="test", account_id="test", up=True, listed=True)])
+    page = await shown.text()
+    assert "production" not in page
+    assert len(samples(page, "gigas_vm_info")) == 200
+
+
+async def test_what_a_fault_of_ours_kept_from_the_page_is_made_good_later() -> None:
+    shown = Shown("production")
+    shown.fleet.replace("production", [vm(vm_id=str(n)) for n in range(200)])
+    await shown.text()
+    shown.fleet.replace("production", [vm(vm_id="0", cpus="not a number"), vm(vm_id="199", locked=True)])
+    with pytest.raises(ValueError, match="not a number"):
+        await shown.page.refresh()
+    shown.fleet.replace("production", [vm(vm_id="0", cpus=2)])
+    page = await shown.text()
+    assert samples(page, "gigas_vm_locked")["199"] == 1
+    assert samples(page, "gigas_vm_cpus")["0"] == 2
+
+
+async def test_accounts_stand_in_the_order_of_the_configuration() -> None:
+    shown = Shown("b", "a")
+    await shown.text()
+    shown.fleet.keep_accounts([AccountView(name=name, account_id=name) for name in ("c", "a", "b")])
+    page = await shown.text()
+    infos = [line.split('"')[1] for line in page.split("\n") if line.startswith("gigas_account_info")]
+    assert infos == ["c", "a", "b"]
