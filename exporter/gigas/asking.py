@@ -49,13 +49,6 @@ Understand = Callable[[Exchange], Awaitable[T]]
 Place = Callable[[], AbstractAsyncContextManager[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """A redirect that may be followed."""
-
-    url: URL
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """Asks for one account. `place`: what is held during an attempt."""
@@ -75,21 +68,23 @@ class Asker:
         attempt, redirects = 1, 0
         while True:
             async with self.place():
+                # Before the turn: whoever waits for a login after it would go with all the others that do, at once.
+                # And after it, since a turn may take a minute.
+                await authorize()
                 await self.limiter.turn()
-                authorization = await authorize()
-                outcome = await self._attempt(request, authorization, understand)
+                outcome = await self._attempt(request, await authorize(), understand)
             match outcome:
                 case Answer():
                     return outcome
-                case _Moved(url):
+                case Get():
                     redirects += 1
-                    if redirects > _MOST_REDIRECTS or not isinstance(request, Get):
+                    if redirects > _MOST_REDIRECTS:
                         self._give_up(InvalidAnswer(self.account, request.endpoint, "too many redirects"), attempt)
-                    request = replace(request, url=url)
-                case GigasError():
-                    if not outcome.retryable or attempt >= self.attempts:
-                        self._give_up(outcome, attempt)
-                    await self._wait(outcome, attempt)
+                    request = outcome
+                case error:
+                    if not error.retryable or attempt >= self.attempts:
+                        self._give_up(error, attempt)
+                    await self._wait(error, attempt)
                     attempt += 1
 
     def _give_up(self, error: GigasError, attempts: int) -> NoReturn:
@@ -98,9 +93,10 @@ class Asker:
 
     async def _attempt(
         self, request: Request, authorization: str | None, understand: Understand[T]
-    ) -> Answer[T] | _Moved | GigasError:
+    ) -> Answer[T] | Get | GigasError:
+        """Return the document, where to ask instead, or what went wrong."""
         sent_s = self.clock.monotonic_s()
-        outcome: Answer[T] | _Moved | GigasError
+        outcome: Answer[T] | Get | GigasError
         try:
             exchange = await self.transport.send(request, authorization)
             code = str(exchange.status)
@@ -120,7 +116,7 @@ class Asker:
             self.limiter.succeeded(sent_s=sent_s)
         return outcome
 
-    async def _outcome(self, request: Request, exchange: Exchange, understand: Understand[T]) -> Answer[T] | _Moved:
+    async def _outcome(self, request: Request, exchange: Exchange, understand: Understand[T]) -> Answer[T] | Get:
         if exchange.succeeded:
             document = await understand(exchange)
             asked_seen_at = exchange.sent_seen_at
@@ -131,11 +127,11 @@ class Asker:
         delay_s = retry_after_s(exchange.headers.get("Retry-After"), now_at=now_at)
         raise of_status(self.account, request.endpoint, exchange.status, retry_after_s=delay_s)
 
-    def _moved(self, request: Request, exchange: Exchange) -> _Moved:
-        """Where a redirect leads, if it stays with the server that we were told to trust."""
+    def _moved(self, request: Request, exchange: Exchange) -> Get:
+        """What a redirect asks for, if it stays with the server that we were told to trust."""
         target = _joined(request.url, exchange.headers.get("Location"))
         if isinstance(request, Get) and target is not None and target.origin() == request.url.origin():
-            return _Moved(target)
+            return replace(request, url=target)
         where = "nowhere" if target is None else f"to {target.origin()}"
         cause = f"HTTP {exchange.status} {where}, refused"
         raise RedirectRefused(self.account, request.endpoint, exchange.status, cause=cause)

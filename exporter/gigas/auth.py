@@ -121,7 +121,8 @@ class KeySource:
         return Shown(f"Bearer {key}", secret=key, shown_s=now_s, probe=probe)
 
     def replaceable(self, shown: Shown, endpoint: str) -> bool:
-        return self._reader.read(endpoint) != shown.secret
+        # The file may have changed since it was last looked at: then this refusal was the old key's.
+        return self._reader.read_again(endpoint) != shown.secret
 
     def refused(self, shown: Shown, endpoint: str) -> CredentialRefused:
         self._refusals.refused(shown.secret, shown_s=shown.shown_s, now_s=self._clock.monotonic_s())

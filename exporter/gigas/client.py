@@ -138,14 +138,13 @@ class AccountClient:
 
     async def _pages(self, filters: Mapping[str, str]) -> tuple[Pages, Answer[_Page]]:
         pages = Pages(page_size=self._page_size)
-        first: Answer[_Page] | None = None
-        while (wanted := pages.next_page()) is not None or first is None:
-            offset, limit = wanted or (0, self._page_size)
+        answers: list[Answer[_Page]] = []
+        while (wanted := pages.next_page()) is not None:
+            offset, limit = wanted
             params = {**filters, "limit": str(limit), "offset": str(offset)}
-            answer = await self._get(_LIST, params=params, understand=self._page)
-            first = first or answer
-            pages.add(answer.document.machines, total=answer.document.total)
-        return pages, first
+            answers.append(await self._get(_LIST, params=params, understand=self._page))
+            pages.add(answers[-1].document.machines, total=answers[-1].document.total)
+        return pages, answers[0]
 
     async def _page(self, exchange: Exchange) -> _Page:
         machines = await read_machines(exchange.body, give_way=partial(self._clock.sleep, 0))
@@ -153,10 +152,9 @@ class AccountClient:
 
     async def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Answer[T]:
         request = Get.of(self._base, "account", self.account_id, *segments, params=params)
-        ask = partial(self._asker.ask, request, understand=understand)
 
         async def call(authorize: Authorize) -> Answer[T]:
-            return await ask(authorize=authorize)
+            return await self._asker.ask(request, understand=understand, authorize=authorize)
 
         return await self._authentication.make(request.endpoint, call)
 

@@ -15,7 +15,7 @@ class Secret(Protocol):
     """A text that may change while we run, such as a mounted file."""
 
     def read(self) -> str:
-        """Return it as it is now. Raises OSError or ValueError."""
+        """Return it as it is now. Raises OSError, or ValueError that says what the text is, without quoting it."""
         ...
 
 
@@ -52,6 +52,11 @@ class SecretReader:
         self._text = ""
         self._reread_s = 0.0
 
+    def read_again(self, endpoint: str) -> str:
+        """Return it as it is at this moment. Raises CredentialUnreadable."""
+        self._text = ""
+        return self.read(endpoint)
+
     def read(self, endpoint: str) -> str:
         """Return it. Raises CredentialUnreadable."""
         now_s = self._clock.monotonic_s()
@@ -68,10 +73,12 @@ class SecretReader:
             raise CredentialUnreadable(
                 self._account, endpoint, f"the secret cannot be read: {error.strerror}{place}"
             ) from error
-        except ValueError:
-            text = None
-        if text is None:  # Raised out here, since an error of decoding quotes what it read.
-            raise CredentialUnreadable(self._account, endpoint, "the secret is not text")
-        if not text:
-            raise CredentialUnreadable(self._account, endpoint, "the secret is empty")
+        except UnicodeError:  # It quotes what it read.
+            text, wrong = "", "is not text"
+        except ValueError as error:
+            text, wrong = "", str(error)
+        else:
+            wrong = "is empty"
+        if not text:  # Raised out here, so that what was caught is not even the context.
+            raise CredentialUnreadable(self._account, endpoint, f"the secret {wrong}")
         return text

@@ -20,7 +20,6 @@ _SESSION_LIFE_S = 1800.0
 _REFUSALS = frozenset({400, 401, 403, 422})
 """400 is OAuth's `invalid_grant` (RFC 6749, 5.2)."""
 
-
 T = TypeVar("T")
 
 
@@ -44,6 +43,9 @@ class SessionWay:
         if expires_at is None or life_s <= 0:
             life_s, expires_at = _SESSION_LIFE_S, answer.asked_at + _SESSION_LIFE_S
         return Grant(answer.document.token, life_s, expires_at)
+
+    def forget(self) -> None:
+        """Nothing is kept: each login is by password."""
 
 
 class OpenIdWay:
@@ -74,6 +76,9 @@ class OpenIdWay:
         life_s = told.life_s or _SESSION_LIFE_S
         return Grant(f"Bearer {told.token}", life_s, answer.asked_at + life_s)
 
+    def forget(self) -> None:
+        self._refresh = None
+
     async def _refreshed(self) -> Answer[OpenIdToken] | None:
         """None where there is nothing to refresh with, or where it is not taken."""
         if self._refresh is None:
@@ -85,10 +90,10 @@ class OpenIdWay:
         try:
             return await _posted(self._asker, request, read_openid_token)
         except (LoginRefused, InvalidAnswer):
-            self._refresh = None
+            self.forget()
             return None
         except StatusError:  # Whatever is wrong there, the next login does not depend on it.
-            self._refresh = None
+            self.forget()
             raise
 
     async def _logged_in(self) -> Answer[OpenIdToken]:

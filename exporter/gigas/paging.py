@@ -3,7 +3,7 @@
 Pure: `Pages` says what to ask next and whether what came adds up.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from exporter.gigas.answers import BrokenMachine, MachineDocument, Machines
 
@@ -42,34 +42,37 @@ class Pages:
 
     def add(self, page: Machines, *, total: int | None) -> None:
         """Take the page that was asked for."""
-        size = len(page.machines) + len(page.broken)
         told_before, self._total = self._total, total if total is not None else self._total
         if self._count > 0 and self._total != told_before:
             self._end("the total changed while it was listed")
             return
+        rows, ids = len(page.machines) + len(page.broken), _ids(page)
+        different = rows - (len(ids) - len(set(ids)))
         self._count += 1
-        repeats = self._total is None and self._count > 1 and not any(map(self._is_new, _ids(page)))
+        repeats = self._total is None and self._count > 1 and not any(map(self._is_new, ids))
         if not repeats:  # Else the server does not page, and this is the same list again.
             self._keep(page)
-        self._offset += size
+        self._offset += min(rows, self._limit)  # What comes above the limit has no place of its own in the list.
         if self._total is None:
             # Fewer than asked for may be a cap of the server's: only a page without news is the end. More than asked
-            # for is a server that does not page.
-            if repeats or size == 0 or size > self._limit:
+            # for is a server that does not page, unless it only says something twice.
+            if repeats or rows == 0 or different > self._limit:
                 self._end()
-        elif size == 0 or self._offset >= self._total:
+        elif rows == 0 or self._offset >= self._total or self._different >= self._total:
             self._end()
         if not self._ended and self._count >= _MOST_PAGES:
             self._end("there is no end of pages")
-        self._limit = min(self._limit, size) or self._limit  # A cap, once met, is kept to.
+        self._limit = min(self._limit, rows) or self._limit  # A cap, once met, is kept to.
 
     @property
     def problem(self) -> str | None:
         """Why this is no complete listing; None if it is one."""
         if self._problem is not None or self._total is None:
             return self._problem
-        rows = len(self._machines) + len(self._broken) + len(self._nameless) + self._repeated_within
-        return None if rows == self._total else f"{rows} of {self._total} came"
+        # A total may count the rows, or the VMs that are in them.
+        if self._total in {self._different, self._different + self._repeated_within}:
+            return None
+        return f"{self._different} of {self._total} came"
 
     @property
     def machines(self) -> tuple[MachineDocument, ...]:
@@ -83,6 +86,10 @@ class Pages:
     def duplicates(self) -> int:
         """How many entries had an id that was there before."""
         return self._repeated_within + self._repeated_across
+
+    @property
+    def _different(self) -> int:
+        return len(self._machines) + len(self._broken) + len(self._nameless)
 
     def _end(self, problem: str | None = None) -> None:
         self._ended = True
@@ -113,6 +120,6 @@ class Pages:
         return is_new
 
 
-def _ids(page: Machines) -> Iterator[str]:
-    yield from (machine.id for machine in page.machines)
-    yield from (broken.machine_id for broken in page.broken if broken.machine_id is not None)
+def _ids(page: Machines) -> list[str]:
+    machines = [machine.id for machine in page.machines]
+    return machines + [broken.machine_id for broken in page.broken if broken.machine_id is not None]

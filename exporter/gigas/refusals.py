@@ -12,8 +12,7 @@ class Refusals:
     and then by one request alone (`probe_s`: how long the others wait for how that ends).
     """
 
-    def __init__(self, *, longest_pause_s: float = _LONGEST_PAUSE_S) -> None:
-        self._longest_pause_s = longest_pause_s
+    def __init__(self) -> None:
         self._secret: str | None = None
         self._since_s = 0.0
         self._until_s = 0.0
@@ -31,12 +30,12 @@ class Refusals:
         """Keep everybody else from trying while one does."""
         self._until_s = now_s + probe_s
 
-    def refused(self, secret: str, *, shown_s: float, now_s: float, longest_pause_s: float | None = None) -> None:
+    def refused(self, secret: str, *, shown_s: float, now_s: float, longest_pause_s: float = _LONGEST_PAUSE_S) -> None:
         """Begin the next pause. A request that was under way when this one began tells nothing new."""
         if self.concerns(secret) and shown_s < self._since_s:
             return
         grown_s = self._pause_s * 2 if self.concerns(secret) else _FIRST_PAUSE_S
-        self._pause_s = min(grown_s, longest_pause_s or self._longest_pause_s)
+        self._pause_s = min(grown_s, longest_pause_s)
         self._secret, self._since_s, self._until_s = secret, now_s, now_s + self._pause_s
 
     def accepted(self, secret: str, *, shown_s: float) -> None:

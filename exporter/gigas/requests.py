@@ -35,10 +35,10 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Sent as a form or as JSON, whichever is there."""
+    """Sent as a form or as JSON, whichever is there. Its address follows: there is no other to post to."""
 
+    base: str
     address: TokenAddress
-    url: URL
     form: Mapping[str, str] | None = field(default=None, repr=False)
     json: Mapping[str, str | bool] | None = field(default=None, repr=False)
 
@@ -46,21 +46,19 @@ class Login:
     def endpoint(self) -> str:
         return self.address.rpartition("/")[2]
 
+    @property
+    def url(self) -> URL:
+        return URL(f"{self.base}{self.address}", encoded=True)
+
     @classmethod
     def session(cls, base: str, *, username: str, password: str) -> "Login":
         """Ask for a session token that cannot change anything."""
-        address = TokenAddress.SESSION
-        return cls(address, _at(base, address), json={"login": username, "password": password, "readonly": True})
+        return cls(base, TokenAddress.SESSION, json={"login": username, "password": password, "readonly": True})
 
     @classmethod
     def openid(cls, base: str, **form: str) -> "Login":
         """Ask for an OpenID token."""
-        address = TokenAddress.OPENID
-        return cls(address, _at(base, address), form={"client_id": "external", **form})
+        return cls(base, TokenAddress.OPENID, form={"client_id": "external", **form})
 
 
 Request = Get | Login
-
-
-def _at(base: str, address: TokenAddress) -> URL:
-    return URL(f"{base}{address}", encoded=True)

@@ -44,6 +44,10 @@ class Login(Protocol):
         """Log in. Raises LoginRefused, or GigasError where that was not the answer."""
         ...
 
+    def forget(self) -> None:
+        """Build on no earlier login at the next one: what it brought was refused."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Token:
@@ -86,6 +90,7 @@ class TokenSource:
 
     def refused(self, shown: Shown, endpoint: str) -> CredentialRefused:
         self._drop(shown)
+        self._login.forget()
         self._refusals.refused(
             shown.secret,
             shown_s=shown.shown_s,

@@ -1,5 +1,9 @@
 """aiohttp's errors as ours: the one place that knows both."""
 
+import os
+import socket
+import ssl
+
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
 
@@ -30,12 +34,13 @@ TRANSLATED: tuple[tuple[type[Exception], type[GigasError], str], ...] = (
     (aiohttp.ClientConnectionError, ConnectionFailed, "the connection failed"),
     (aiohttp.ClientError, ConnectionFailed, "the request failed"),
     (OSError, ConnectionFailed, "the connection failed"),
+    (UnicodeError, ConnectionFailed, "the name of the host cannot be one"),  # Such as exa..mple.com.
 )
 """First match wins, so a class stands before its bases. Sentences of ours only: aiohttp's quote what was received."""
 
 
 def translate(error: Exception, *, account: str, endpoint: str) -> GigasError:
-    """Return ours for one of aiohttp's."""
+    """Return ours for one of those in the table."""
     if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, ContentEncodingError):
         # The bytes arrived; they are not what Content-Encoding says. Another try would bring the same.
         return InvalidAnswer(account, endpoint, "the answer cannot be decompressed")
@@ -48,5 +53,12 @@ def _reason(error: OSError) -> str:
     """What the system says: `Connection refused`, not the address again."""
     if isinstance(error, TimeoutError | aiohttp.ClientSSLError):
         return ""
-    told = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else error.strerror
+    told = error.strerror
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        told = cause.strerror
+        # asyncio writes `Connect call failed ('192.0.2.1', 443)` where the system's word should be. The numbers of a
+        # resolver and of TLS are none of the system's.
+        if cause.errno is not None and not isinstance(cause, socket.gaierror | ssl.SSLError):
+            told = os.strerror(cause.errno)
     return f" ({told})" if told else ""

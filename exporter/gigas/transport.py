@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from exporter.clock import Clock
-from exporter.gigas.errors import BodyTooLarge
+from exporter.gigas.errors import BodyTooLarge, GigasError
 from exporter.gigas.options import ClientOptions
-from exporter.gigas.requests import Get, Login, Request
+from exporter.gigas.requests import Get, Request
 from exporter.gigas.translation import translate
 
 __all__ = ["Exchange", "Transport"]
 
 _CONNECT_S = 5.0
+"""A connection that takes longer will not come. Half of a shorter timeout, so that an error tells the two apart."""
 _SUCCESS = range(200, 300)
 
 
@@ -22,7 +23,7 @@ class Exchange:
     """An answer. `body` is empty unless the status says success: what an error page says may hold anything."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     sent_seen_at: float
     received_seen_at: float
@@ -42,7 +43,7 @@ class Transport:
         self._largest_bytes = options.max_body_bytes
         self._timeout = aiohttp.ClientTimeout(
             total=options.timeout_s,
-            sock_connect=min(_CONNECT_S, options.timeout_s),
+            sock_connect=min(_CONNECT_S, options.timeout_s / 2),
             sock_read=options.timeout_s,
         )
 
@@ -54,27 +55,35 @@ class Transport:
                 received_seen_at = self._clock.wall_s()
                 body = await self._body(request, response) if response.status in _SUCCESS else b""
                 return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
-        except (aiohttp.ClientError, OSError) as error:  # Running out of time is an OSError, too.
-            failure = translate(error, account=self._account, endpoint=request.endpoint)
-            # An error of aiohttp's about an answer holds the request, with its Authorization: it goes no further.
-            failure.__cause__ = None if isinstance(error, aiohttp.ClientResponseError) else error
+        except _Ended as ended:
+            failure = self._failure(request, ended.error)
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # Running out of time is an OSError, too.
+            failure = self._failure(request, error)
         raise failure
+
+    def _failure(self, request: Request, error: Exception) -> GigasError:
+        failure = translate(error, account=self._account, endpoint=request.endpoint)
+        # An error about an answer holds the request with its Authorization, one about a text holds that: they go no
+        # further.
+        failure.__cause__ = None if isinstance(error, aiohttp.ClientResponseError | UnicodeError) else error
+        return failure
 
     def _opened(self, request: Request, authorization: str | None) -> aiohttp.client._RequestContextManager:
         headers = {} if authorization is None else {"Authorization": authorization}
         # A redirect is followed, or not, by who knows what may go where.
-        match request:
-            case Get():
-                return self._session.get(request.url, headers=headers, allow_redirects=False, timeout=self._timeout)
-            case Login():
-                return self._session.post(
-                    request.url,
-                    headers=headers,
-                    data=request.form,
-                    json=request.json,
-                    allow_redirects=False,
-                    timeout=self._timeout,
-                )
+        if isinstance(request, Get):
+            return self._session.get(
+                request.url, headers=headers, allow_redirects=False, timeout=self._timeout, middlewares=(_once,)
+            )
+        return self._session.post(
+            request.url,
+            headers=headers,
+            data=request.form,
+            json=request.json,
+            allow_redirects=False,
+            timeout=self._timeout,
+            middlewares=(_once,),
+        )
 
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
         """Read chunk by chunk: the ceiling holds for what a small compressed answer becomes, too."""
@@ -85,3 +94,19 @@ class Transport:
                 response.close()
                 raise BodyTooLarge(self._account, request.endpoint, f"more than {self._largest_bytes} bytes")
         return bytes(body)
+
+
+class _Ended(Exception):
+    """The connection ended without an answer."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send it once: aiohttp sends a GET a second time by itself, which nobody would count or space."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Ended(error) from error

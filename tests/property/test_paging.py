@@ -14,10 +14,13 @@ _PAGE = 5
 
 @dataclass
 class Server:
-    """Habits of a server. `changes`: what happens to the list before each page."""
+    """Habits of a server. `says_twice`: the first row of each page again at its end. `changes`: what happens to the
+    list before each page.
+    """
 
     ids: list[str]
     cap: int = 100
+    says_twice: bool = False
     tells_total: bool = True
     knows_paging: bool = True
     changes: tuple[Callable[[list[str]], None], ...] = ()
@@ -29,6 +32,7 @@ class Server:
         self.asked += 1
         limit = min(limit, self.cap)
         shown = self.ids[offset : offset + limit] if self.knows_paging else self.ids
+        shown = shown + shown[:1] if self.says_twice else shown
         machines = tuple(MachineDocument(id=each, status="online") for each in shown if each[0] != "!")
         broken = tuple(
             BrokenMachine(None if each == "!" else each, "status: missing") for each in shown if each[0] == "!"
@@ -136,6 +140,16 @@ def test_an_id_repeated_in_one_answer_is_kept_once_and_counted(ids: list[str], *
     assert pages.duplicates == len(ids) - len(set(ids))
 
 
+@given(count=st.integers(1, 40), tells_total=st.booleans(), knows_paging=st.booleans())
+def test_what_each_page_says_twice_hides_no_machine(count: int, *, tells_total: bool, knows_paging: bool) -> None:
+    ids = [str(each) for each in range(count)]
+    server = Server(list(ids), says_twice=True, tells_total=tells_total, knows_paging=knows_paging)
+    pages = listed(server)
+    assert pages.problem is None
+    assert [machine.id for machine in pages.machines] == ids
+    assert pages.duplicates > 0
+
+
 def test_a_machine_skipped_between_two_pages_is_noticed() -> None:
     def first_goes(ids: list[str]) -> None:
         ids.pop(0)
@@ -148,3 +162,22 @@ def test_a_total_is_a_number_of_digits_only() -> None:
     told = ["7", " 7 ", "", "-7", "7.0", "seven", "\N{ARABIC-INDIC DIGIT SEVEN}", "9" * 20]
     assert [total_of({"X-Total": each}) for each in told] == [7, 7, None, None, None, None, None, None]
     assert total_of({}) is None
+
+
+def test_a_list_without_an_end_is_not_believed() -> None:
+    pages = Pages(page_size=1)
+    asked = 0
+    while pages.next_page() is not None:
+        pages.add(Machines((MachineDocument(id=str(asked), status="online"),)), total=None)
+        asked += 1
+    assert asked == 10_000
+    assert pages.problem == "there is no end of pages"
+
+
+def test_a_broken_machine_that_moved_onto_the_next_page_is_kept_once() -> None:
+    pages = Pages(page_size=2)
+    for ids in (["1", "!2"], ["!2", "3"]):
+        machines = tuple(MachineDocument(id=each, status="online") for each in ids if each[0] != "!")
+        pages.add(Machines(machines, (BrokenMachine("!2", "status: missing"),)), total=3)
+    assert ids_of(pages) == {"1", "!2", "3"}
+    assert (pages.problem, pages.duplicates) == (None, 1)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from exporter.gigas.answers.understanding import NotUnderstood, loads, text
@@ -18,7 +18,6 @@ class CpuStats:
     """`values`: percent as sent, None where there is nothing usable; `refused`: how many of those were there."""
 
     time_units: str | None
-    lapse: str | None
     values: tuple[float | None, ...]
     refused: int = 0
 
@@ -26,9 +25,8 @@ class CpuStats:
 class _Told(TypedDict):
     """The documented shape, which nearly every answer has."""
 
-    data: list[Value | None]
+    data: Annotated[list[Value | None], Field(max_length=MOST_BUCKETS)]
     time_units: NotRequired[str | None]
-    lapse: NotRequired[str | None]
 
 
 _TOLD = TypeAdapter(_Told)
@@ -42,7 +40,7 @@ def read_cpu_stats(body: bytes) -> CpuStats:
         told = None
     if told is None:
         return _tolerant(loads(body))
-    return CpuStats(told.get("time_units"), told.get("lapse"), tuple(told["data"]))
+    return CpuStats(told.get("time_units"), tuple(told["data"]))
 
 
 def _tolerant(told: Any) -> CpuStats:
@@ -54,7 +52,7 @@ def _tolerant(told: Any) -> CpuStats:
     values = _values(told["data"], tally)
     if len(values) > MOST_BUCKETS:
         raise NotUnderstood("data: too_long")
-    return CpuStats(text(told.get("time_units")), text(told.get("lapse")), values, tally.refused)
+    return CpuStats(text(told.get("time_units")), values, tally.refused)
 
 
 def _values(data: Any, tally: Tally) -> tuple[float | None, ...]:

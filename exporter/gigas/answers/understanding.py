@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-__all__ = ["NotUnderstood", "complaint", "is_encodable", "loads", "number", "text", "truth", "validated"]
+__all__ = ["NotUnderstood", "is_encodable", "loads", "number", "text", "truth", "validated"]
 
 T = TypeVar("T")
 
@@ -23,12 +23,12 @@ def validated(adapter: TypeAdapter[T], body: bytes) -> T:
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
-        reason = complaint(error)
+        reason = _complaint(error)
     # Out here, so that pydantic's error, which quotes the answer, is not even its context.
     raise NotUnderstood(reason)
 
 
-def complaint(error: ValidationError) -> str:
+def _complaint(error: ValidationError) -> str:
     """The first mistake: `field.path: type of mistake`. For models without free keys: keys could be anything."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = ".".join(map(str, first["loc"]))

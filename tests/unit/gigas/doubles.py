@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from exporter.clock import SystemClock
 
-__all__ = ["JumpingClock", "SwiftClock", "Text", "settled"]
+__all__ = ["JumpingClock", "SlowClock", "SwiftClock", "Text", "settled"]
 
 T = TypeVar("T")
 _ENOUGH_TURNS = 30
@@ -90,6 +90,14 @@ class SwiftClock:
     def pass_by(self, span_s: float) -> None:
         """Let time pass."""
         self._slept_s += span_s
+
+
+class SlowClock(SwiftClock):
+    """The same, but a sleep takes its time: for tests of how many requests come in what time."""
+
+    async def sleep(self, delay_s: float) -> None:
+        self.sleeps_s.append(delay_s)
+        await self._clock.sleep(delay_s)
 
 
 class Text:

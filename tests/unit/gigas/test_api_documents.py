@@ -183,7 +183,7 @@ async def test_a_list_larger_than_a_page_is_read_with_pauses_to_the_same_end() -
 def test_the_documented_cpu_list_is_read_with_its_unfilled_end() -> None:
     body = (_EXAMPLES / "cpu_stats.json").read_bytes()
     read = read_cpu_stats(body)
-    assert (read.time_units, read.lapse, read.refused) == ("5 minutes", "last hour", 0)
+    assert (read.time_units, read.refused) == ("5 minutes", 0)
     assert read.values[0] == 10.1541275294
     assert read.values[-2:] == (10.1534351567, 0)
     assert len(read.values) == 12
@@ -205,7 +205,14 @@ def test_the_documented_cpu_list_is_read_with_its_unfilled_end() -> None:
     ],
 )
 def test_each_habit_of_cpu_values_is_understood(told: str, values: tuple[float | None, ...], refused: int) -> None:
-    assert read_cpu_stats(f'{{"data": {told}}}'.encode()) == CpuStats(None, None, values, refused)
+    assert read_cpu_stats(f'{{"data": {told}}}'.encode()) == CpuStats(None, values, refused)
+
+
+def test_a_list_longer_than_any_window_is_not_understood() -> None:
+    values = ", ".join(["1"] * 2**16)
+    assert len(read_cpu_stats(f'{{"data": [{values}]}}'.encode()).values) == 2**16
+    with pytest.raises(NotUnderstood, match=r"^data: too_long$"):
+        read_cpu_stats(f'{{"data": [{values}, 1]}}'.encode())
 
 
 def test_the_documented_traffic_is_read_as_documented() -> None:
@@ -297,7 +304,9 @@ def test_a_complaint_names_the_field_and_quotes_nothing(body: str, complaint: st
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b"[" * 100_000, b'{"data": "x"}', b'{"lapse": "x"}', b"9" * 5000])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"data": "x"}', b'{"time_units": "x"}', b"9" * 5000]
+)
 def test_what_is_no_cpu_list_is_not_understood(body: bytes) -> None:
     with pytest.raises(NotUnderstood):
         read_cpu_stats(body)

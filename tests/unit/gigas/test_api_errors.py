@@ -1,6 +1,6 @@
 """The tree of errors, and that none of aiohttp's is forgotten."""
 
-import os
+import socket
 
 import aiohttp
 import pytest
@@ -83,11 +83,18 @@ def test_running_out_of_time_is_a_timeout(error: Exception) -> None:
     assert translated.retryable
 
 
-def test_a_refused_connection_says_so_in_a_few_words() -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('10.0.0.1', 443)"), "Connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (OSError(None, "Multiple exceptions"), "Multiple exceptions"),
+    ],
+)
+def test_a_connection_that_failed_says_why_in_the_systems_words(error: OSError, told: str) -> None:
     key = ConnectionKey("api.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
-    refused = aiohttp.ClientConnectorError(key, ConnectionRefusedError(111, os.strerror(111)))
-    translated = translate(refused, account="production", endpoint="cpu_stats")
-    assert str(translated) == "account production: cpu_stats: the connection failed (Connection refused)"
+    translated = translate(aiohttp.ClientConnectorError(key, error), account="production", endpoint="cpu_stats")
+    assert str(translated) == f"account production: cpu_stats: the connection failed ({told})"
 
 
 def test_what_cannot_be_decompressed_is_an_invalid_answer() -> None:

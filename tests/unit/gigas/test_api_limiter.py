@@ -151,3 +151,25 @@ async def test_a_cancelled_request_leaves_its_place_to_another(seed: int) -> Non
     await traffic.clock.run(traffic.burst(9))
     assert traffic.most_at_once == 3
     await settled()
+
+
+async def test_a_success_of_a_request_from_before_a_429_gives_nothing_back() -> None:
+    traffic = Traffic(concurrency=4)
+    await traffic.clock.advance(10)
+    traffic.limiter.refused(sent_s=10, retry_after_s=1)
+    for _ in range(20):
+        traffic.limiter.succeeded(sent_s=9)
+    await traffic.clock.run(traffic.burst(8))
+    assert traffic.most_at_once == 2
+
+
+async def test_a_place_given_to_a_request_that_is_cancelled_at_that_moment_goes_to_the_next() -> None:
+    traffic = Traffic(concurrency=1)
+    async with asyncio.TaskGroup() as group:
+        async with traffic.limiter.place():
+            waits = group.create_task(traffic.request())
+            await settled()
+        waits.cancel()
+    assert traffic.sent_s == []
+    await traffic.clock.run(traffic.burst(2))
+    assert traffic.sent_s == [0, 1]
