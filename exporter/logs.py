@@ -3,10 +3,13 @@
 An event is a fixed phrase with fields. What libraries log goes the same way.
 """
 
+import json
 import logging
+import math
 import sys
 from collections.abc import Iterable, MutableMapping
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 import structlog
 
@@ -15,6 +18,8 @@ __all__ = ["Lasting", "Redactor", "configure", "redactor"]
 _HIDDEN = "<secret>"
 _SHORTEST_SECRET = 4
 """A shorter one would be found in half of all words."""
+_FIRST = ("ts", "level", "msg")
+_MISTAKABLE = frozenset(' "=\\')
 
 
 class Redactor:
@@ -25,8 +30,8 @@ class Redactor:
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Hide these, too, from now on."""
-        known = {*self._secrets, *(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)}
-        self._secrets = tuple(sorted(known, key=len, reverse=True))
+        shown = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
+        self._secrets = tuple(sorted({*self._secrets, *shown}, key=len, reverse=True))
 
     def __call__(self, _: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         for field, value in event.items():
@@ -42,6 +47,11 @@ class Redactor:
 
 redactor = Redactor()
 """The one that `configure` puts before every line."""
+
+
+def _forms(secret: str) -> set[str]:
+    """As it is, quoted as in an error's text or in JSON, and as in an address or a form."""
+    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}
 
 
 class Lasting:
@@ -77,18 +87,16 @@ def configure(level: str, form: str, *, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("msg"),
-        _texts,
+        _plain,
         redactor,
     ]
-    order = ["ts", "level", "msg"]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if form == "json"
-        else structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True, bool_as_flag=False)
-    )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _in_order,
+            structlog.processors.JSONRenderer(ensure_ascii=False) if form == "json" else _logfmt,
+        ],
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
@@ -105,13 +113,32 @@ def configure(level: str, form: str, *, stream: TextIO | None = None) -> None:
     )
 
 
-def _texts(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Every field as text, number or truth value, on one line."""
+def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Every field as text, number, truth value or nothing, so that whatever it says can be redacted."""
     for field, value in event.items():
         if field.startswith("_"):
             continue
-        if isinstance(value, float):
+        if isinstance(value, float) and math.isfinite(value):
             event[field] = round(value, 3)
         elif not isinstance(value, bool | int | None):
-            event[field] = str(value).replace("\r", "").replace("\n", "\\n")
+            event[field] = str(value)
     return event
+
+
+def _in_order(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    first = {field: event[field] for field in _FIRST if field in event}
+    return {**first, **event}
+
+
+def _logfmt(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    return " ".join(f"{field}={_quoted(value)}" for field, value in event.items())
+
+
+def _quoted(value: object) -> str:
+    """A value as JSON writes it, without the quotes where nothing can be mistaken."""
+    if isinstance(value, str):
+        if value and value.isprintable() and _MISTAKABLE.isdisjoint(value):
+            return value
+        quoted = json.dumps(value, ensure_ascii=False)
+        return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in quoted)
+    return "" if value is None else json.dumps(value)

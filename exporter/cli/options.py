@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from exporter.settings import FLAGS, Flag, Settings, load
+from exporter.settings import FLAGS, Row, Settings, load
 
 __all__ = ["Reader", "settings_options"]
 
@@ -31,7 +31,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     called.__name__ = command.__name__
     # click keeps a command's options on the function that they decorate.
     vars(called)["__click_params__"] = list(vars(command).get("__click_params__", ()))
-    options = [_option(flag, name) for name, flag in _BY_NAME.items()]
+    options = [_option(row, name) for name, row in _BY_NAME.items()]
     file = click.option(
         f"--{_FILE}",
         "config_file_path",
@@ -46,20 +46,20 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     return decorated
 
 
-def _option(flag: Flag, name: str) -> _Decorator:
-    kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else click.STRING
-    if flag.switch:
-        return click.option(f"{flag.name}/--no-{flag.name.removeprefix('--')}", name, default=None, help=flag.help)
-    return click.option(flag.name, name, type=kind, multiple=flag.repeatable, metavar=_metavar(flag), help=flag.help)
+def _option(row: Row, name: str) -> _Decorator:
+    # No click.Choice: what a value must be is for the settings to say, so that all mistakes are said at once.
+    if row.switch:
+        return click.option(f"{row.flag}/--no-{row.flag.removeprefix('--')}", name, default=None, help=row.help)
+    return click.option(row.flag, name, multiple=row.repeatable, metavar=_metavar(row), help=row.help)
 
 
-def _metavar(flag: Flag) -> str | None:
-    return None if flag.choices else flag.key.rpartition(".")[2].upper()
+def _metavar(row: Row) -> str:
+    return f"[{'|'.join(row.choices)}]" if row.choices else row.key.rpartition(".")[2].upper()
 
 
 def _name(key: str) -> str:
     return key.replace(".", "__")
 
 
-_BY_NAME: Mapping[str, Flag] = {_name(flag.key): flag for flag in FLAGS.values()}
-_NAMES: Mapping[str, str] = {name: flag.key for name, flag in _BY_NAME.items()}
+_BY_NAME: Mapping[str, Row] = {_name(row.key): row for row in FLAGS.values()}
+_NAMES: Mapping[str, str] = {name: row.key for name, row in _BY_NAME.items()}

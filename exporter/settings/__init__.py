@@ -6,7 +6,7 @@ No text of pydantic is ever shown: it quotes the input, secrets too.
 
 from exporter.settings.model import AccountSettings, Settings
 from exporter.settings.problems import ConfigurationError, Problem
-from exporter.settings.reference import FLAGS, Flag, documented
+from exporter.settings.reference import FLAGS, Row, documented
 from exporter.settings.secrets import SecretText
 from exporter.settings.sources import load
 from exporter.settings.values import parse_listen_address, positive_duration
@@ -15,8 +15,8 @@ __all__ = [
     "FLAGS",
     "AccountSettings",
     "ConfigurationError",
-    "Flag",
     "Problem",
+    "Row",
     "SecretText",
     "Settings",
     "documented",

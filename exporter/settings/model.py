@@ -1,20 +1,32 @@
 """Every setting: type, default and help. Keys are those of the file; `…_s` fields are durations there."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from exporter.settings.secrets import SecretText, checked_secret, read_secret
+from exporter.settings.secrets import SecretText, checked_secret
 from exporter.settings.values import (
+    account_id,
     instant_at,
     known_timezone,
-    parse_listen_address,
+    label_name,
+    listen_address,
+    plain_text,
     positive_duration,
     provider_url,
+    secret_file,
     web_path,
 )
 
@@ -37,118 +49,132 @@ _FILTERS = (
 """The list filters that the provider's page documents."""
 _ONE_VALUE = frozenset({"ip_address"})
 """The list does not show it, so that only the provider can filter by it, and it takes one value."""
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = frozenset({"account", "account_id"})
-_ID = re.compile(r"[A-Za-z0-9_-]+")
-
-Duration = Annotated[float, BeforeValidator(positive_duration)]
+_FLAGS = frozenset({"locked", "suspended"})
 
 
 def _listed(value: object) -> object:
-    """Lists arrive from the environment as a mapping of indexes."""
-    if isinstance(value, Mapping) and all(str(key).isdigit() for key in value):
+    """Lists arrive from the environment as a mapping of indexes, and one value may stand for a list of it."""
+    if isinstance(value, Mapping) and all(str(key).isdecimal() for key in value):
         return [value[key] for key in sorted(value, key=lambda key: int(str(key)))]
     return value
 
 
-def _secret(value: object) -> object:
-    return value if value is None else SecretStr(checked_secret(str(value)))
+def _one_or_more(value: object) -> object:
+    listed = _listed(value)
+    return listed if isinstance(listed, list | tuple | Mapping) else (listed,)
 
 
-def _secret_file(value: object) -> object:
-    if value is None:
-        return None
-    path = Path(str(value))
-    try:
-        read_secret(path)
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"{path} {error}") from None
-    return path
+def _without_nulls(value: object, known: Mapping[str, Any]) -> object:
+    """A key without a value, as where all below it is commented out, is as good as absent."""
+    if not isinstance(value, Mapping):
+        return value
+    names = {field.alias or name for name, field in known.items()}
+    return {key: told for key, told in value.items() if told is not None or key not in names}
 
 
-_Secret = Annotated[SecretStr | None, BeforeValidator(_secret)]
-_SecretFile = Annotated[Path | None, BeforeValidator(_secret_file)]
+def _known_filter(name: str) -> str:
+    if name not in _FILTERS:
+        raise ValueError(f"is no filter; known are {', '.join(_FILTERS)}")
+    return name
+
+
+def _not_empty(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values or "" in values:
+        raise ValueError("is empty")
+    return values
+
+
+Duration = Annotated[float, BeforeValidator(positive_duration)]
+_Text = Annotated[str, BeforeValidator(plain_text)]
+_Secret = Annotated[SecretStr, BeforeValidator(lambda value: SecretStr(checked_secret(plain_text(value))))]
+_SecretFile = Annotated[Path, BeforeValidator(secret_file)]
+_FilterName = Annotated[str, AfterValidator(_known_filter)]
+_FilterValues = Annotated[tuple[_Text, ...], BeforeValidator(_one_or_more), AfterValidator(_not_empty)]
+_LabelName = Annotated[str, AfterValidator(label_name)]
+_Addresses = Annotated[
+    tuple[Annotated[str, BeforeValidator(listen_address)], ...],
+    BeforeValidator(_one_or_more),
+    AfterValidator(_not_empty),
+]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_are_absent(cls, value: object) -> object:
+        return _without_nulls(value, cls.model_fields)
 
 
 class AccountSettings(_Section):
     """One account of the provider."""
 
-    id: Annotated[str, BeforeValidator(str)] = Field(description="The account in the provider's addresses.")
-    name: Annotated[str, BeforeValidator(str)] = Field("", description="Value of the label `account`; default: the id.")
-    api_key: _Secret = Field(None, description="An API key of the control panel.")
-    api_key_file: _SecretFile = Field(None, description="A file that holds it, read anew when it is refused.")
-    username: str | None = Field(None, description="To log in with a password instead.")
-    password: _Secret = Field(None, description="The user's password.")
-    password_file: _SecretFile = Field(None, description="A file that holds it.")
-    totp: _Secret = Field(None, description="A one-time password, with `auth: oidc`, where two-factor is on.")
-    totp_file: _SecretFile = Field(None, description="A file that holds the present one.")
+    id: Annotated[str, BeforeValidator(account_id)] = Field(description="The account in the provider's addresses.")
+    name: _Text = Field("", description="Value of the label `account`; default: the id.")
+    api_key: _Secret | None = Field(None, description="An API key of the control panel.")
+    api_key_file: _SecretFile | None = Field(None, description="A file that holds it; read anew when it is needed.")
+    username: _Text | None = Field(None, description="To log in with a password instead.")
+    password: _Secret | None = Field(None, description="The user's password.")
+    password_file: _SecretFile | None = Field(None, description="A file that holds it.")
+    totp: _Secret | None = Field(
+        None,
+        description="With `auth: oidc`, where two-factor is on: the key (base32) that one-time codes are made from, "
+        "or a code.",
+    )
+    totp_file: _SecretFile | None = Field(None, description="A file that holds it.")
     auth: Literal["token", "oidc"] = Field("token", description="How a user logs in: session token or OpenID.")
-    filters: Mapping[str, tuple[str, ...]] = Field(
+    filters: Mapping[_FilterName, _FilterValues] = Field(
         default_factory=dict, description="The provider's list filters; a VM that leaves them is gone."
     )
-    labels: Mapping[str, str] = Field(default_factory=dict, description="Labels of your own, on gigas_account_info.")
-    api_key_expires: Annotated[float | None, BeforeValidator(instant_at)] = Field(
+    labels: Mapping[_LabelName, _Text] = Field(
+        default_factory=dict, description="Labels of your own, on `gigas_account_info`."
+    )
+    api_key_expires: Annotated[float, BeforeValidator(instant_at)] | None = Field(
         None, description="When the API key ends, for the expiry metric."
     )
 
-    @field_validator("id")
+    @field_validator("name")
     @classmethod
-    def _id_is_one(cls, value: str) -> str:
-        if not _ID.fullmatch(value):
-            raise ValueError("is not an account; write the number in the provider's addresses")
-        return value
+    def _blanks_are_no_name(cls, value: str) -> str:
+        return value.strip()
 
-    @field_validator("filters", mode="before")
+    @field_validator("filters")
     @classmethod
-    def _filters_are_known(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        filters = {}
-        for key, told in value.items():
-            if key not in _FILTERS:
-                raise ValueError(f"has no filter {str(key)!r}; known are {', '.join(_FILTERS)}")
-            values = _listed(told)
-            listed = values if isinstance(values, list | tuple) else [values]
-            filters[str(key)] = tuple(str(int(each)) if isinstance(each, bool) else str(each) for each in listed)
-            if not filters[str(key)]:
-                raise ValueError(f"{key} has no value")
-            if key in _ONE_VALUE and len(listed) > 1:
-                raise ValueError(f"{key} takes one value")
-        return filters
-
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _labels_are_labels(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        for key in value:
-            if not _LABEL.fullmatch(str(key)) or str(key).startswith("__") or key in _RESERVED:
-                raise ValueError(f"{str(key)!r} cannot be a label's name")
-        return {str(key): str(told) for key, told in value.items()}
+    def _as_the_provider_writes_them(cls, value: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        for name in _ONE_VALUE & value.keys():
+            if len(value[name]) > 1:
+                raise ValueError(f"{name} takes one value")
+        digits = {"true": "1", "false": "0"}
+        return {
+            name: tuple(digits.get(told.lower(), told) if name in _FLAGS else told for told in values)
+            for name, values in value.items()
+        }
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
-        keys = [name for name in ("api_key", "api_key_file") if getattr(self, name) is not None]
-        passwords = [name for name in ("password", "password_file") if getattr(self, name) is not None]
-        if len(keys) + len(passwords) != 1:
-            raise ValueError(
-                "needs one of api_key, api_key_file, password, password_file"
-                if not keys + passwords
-                else f"has {' and '.join(keys + passwords)}; one is enough"
-            )
+        keys = self._given("api_key", "api_key_file")
+        passwords = self._given("password", "password_file")
+        codes = self._given("totp", "totp_file")
+        if not keys + passwords:
+            raise ValueError("needs one of api_key, api_key_file, password, password_file")
+        for given in (keys + passwords, codes):
+            if len(given) > 1:
+                raise ValueError(f"has {' and '.join(given)}; one is enough")
         if passwords and not self.username:
             raise ValueError("has a password but no username")
         if keys and self.username:
             raise ValueError("has both an API key and a username; one is enough")
+        if keys and self.auth == "oidc":
+            raise ValueError("has an API key but auth: oidc, which needs username and password")
+        if codes and self.auth != "oidc":
+            raise ValueError(f"has {codes[0]}, which needs auth: oidc")
         if not self.name:
             return self.model_copy(update={"name": self.id})
         return self
+
+    def _given(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
 
     def secret(self) -> SecretText:
         """The API key or password."""
@@ -156,7 +182,7 @@ class AccountSettings(_Section):
         return SecretText(given.get_secret_value() if given else None, self.api_key_file or self.password_file)
 
     def totp_secret(self) -> SecretText | None:
-        """The one-time password, if there is one."""
+        """What one-time codes are made from, if there is something."""
         if self.totp is None and self.totp_file is None:
             return None
         return SecretText(self.totp.get_secret_value() if self.totp else None, self.totp_file)
@@ -223,28 +249,18 @@ class StateSettings(_Section):
 class WebSettings(_Section):
     """What is served."""
 
-    listen_address: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        (":9877",), description="Where to listen; repeatable."
-    )
+    listen_address: _Addresses = Field((":9877",), description="Where to listen; repeatable.")
     telemetry_path: Annotated[str, BeforeValidator(web_path)] = Field("/metrics", description="Where metrics are.")
     config_file: Path | None = Field(
         None, description="TLS and users. Not available yet.", json_schema_extra={"flag": "--web.config.file"}
     )
     enable_lifecycle: bool = Field(default=False, description="Whether POST /-/reload reads the configuration anew.")
 
-    @field_validator("listen_address", mode="before")
+    @field_validator("config_file", mode="before")
     @classmethod
-    def _one_or_more(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("listen_address")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("is empty; write :9877")
-        for text in value:
-            parse_listen_address(text)
-        return value
+    def _not_available(cls, _: object) -> object:
+        # To go on would serve in the clear what was meant to be protected.
+        raise ValueError("is not available yet; this version serves without TLS and users")
 
 
 class LogSettings(_Section):
@@ -274,7 +290,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", hide_input_in_errors=True, env_prefix=PREFIX, env_nested_delimiter="__"
     )
 
-    accounts: Annotated[tuple[AccountSettings, ...], BeforeValidator(_listed)] = ()
+    accounts: Annotated[tuple[AccountSettings, ...], BeforeValidator(_listed)] = Field((), validate_default=True)
     api: ApiSettings = Field(default_factory=ApiSettings)
     collect: CollectSettings = Field(default_factory=CollectSettings)
     state: StateSettings = Field(default_factory=StateSettings)
@@ -282,15 +298,21 @@ class Settings(BaseSettings):
     log: LogSettings = Field(default_factory=LogSettings)
     shard: ShardSettings = Field(default_factory=ShardSettings)
 
-    @model_validator(mode="after")
-    def _accounts_differ(self) -> Self:
-        if not self.accounts:
-            raise ValueError("accounts: none is configured; at least an id and an api_key_file are needed")
-        names = [account.name for account in self.accounts]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                raise ValueError(f"accounts: two have the name {name!r}; give each a name of its own")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_are_absent(cls, value: object) -> object:
+        return _without_nulls(value, cls.model_fields)
+
+    @field_validator("accounts")
+    @classmethod
+    def _accounts_differ(cls, value: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+        if not value:
+            raise ValueError("none is configured; at least an id and an api_key_file are needed")
+        names = [account.name for account in value]
+        twice = [name for index, name in enumerate(names) if name in names[:index]]
+        if twice:
+            raise ValueError(f"two have the name {twice[0]!r}; give each a name of its own")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -15,7 +15,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.setting} ({self.source}): {self.message}" if self.setting else f"{self.source}: {self.message}"
+        line = f"{self.setting} ({self.source}): {self.message}" if self.setting else f"{self.source}: {self.message}"
+        # A key or a file's name may hold a line break.
+        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 class ConfigurationError(Exception):

@@ -10,34 +10,22 @@ from pydantic.fields import FieldInfo
 
 from exporter.settings.model import PREFIX, AccountSettings, Settings
 
-__all__ = ["FLAGS", "Flag", "Row", "documented"]
+__all__ = ["FLAGS", "Row", "documented"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting. `key` is its path in the file; accounts have no flag."""
+    """One setting. `key` is its path in the file; accounts have no flag ("")."""
 
     key: str
     kind: str
     default: str
     help: str
-    flag: str | None
+    flag: str
     variable: str
     choices: tuple[str, ...] = ()
     repeatable: bool = False
     switch: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """How a setting is written on the command line."""
-
-    name: str
-    key: str
-    help: str
-    choices: tuple[str, ...]
-    repeatable: bool
-    switch: bool
 
 
 def documented() -> tuple[Row, ...]:
@@ -67,7 +55,7 @@ def _row(key: str, name: str, field: FieldInfo) -> Row:
         kind=_kind(name, field, choices, repeatable=repeatable),
         default=_default(name, field),
         help=field.description or "",
-        flag=None if in_account else _flag(key, field),
+        flag="" if in_account else _flag(key, field),
         variable=PREFIX + key.upper().replace(".", "__"),
         choices=choices,
         repeatable=repeatable,
@@ -88,7 +76,8 @@ def _kind(name: str, field: FieldInfo, choices: tuple[str, ...], *, repeatable: 
         return "duration"
     if name.endswith("_file"):
         return "file"
-    named = {"api_key_expires": "date", "filters": "mapping", "labels": "mapping"}
+    named = {"api_key_expires": "date", "filters": "mapping", "labels": "mapping", "path": "file"}
+    named |= dict.fromkeys(("api_key", "password", "totp"), "secret")
     kinds = {bool: "true or false", int: "number", float: "number"}
     kind = kinds.get(field.annotation, "text") if isinstance(field.annotation, type) else "text"
     return named.get(name, kind)
@@ -114,10 +103,4 @@ def _duration(seconds: float) -> str:
     return f"{minutes:g}m" if minutes > 1 and not rest else f"{seconds:g}s"
 
 
-FLAGS: Mapping[str, Flag] = MappingProxyType(
-    {
-        row.flag: Flag(row.flag, row.key, row.help, row.choices, row.repeatable, row.switch)
-        for row in documented()
-        if row.flag is not None
-    }
-)
+FLAGS: Mapping[str, Row] = MappingProxyType({row.flag: row for row in documented() if row.flag})

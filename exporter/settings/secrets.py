@@ -1,5 +1,6 @@
 """Secrets, given or in a file. None of them is ever shown."""
 
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,12 +25,16 @@ class SecretText:
 
 def read_secret(path: Path) -> str:
     """The text of a file without the white space around it. Raises OSError, ValueError."""
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        # To open a pipe would wait for a writer, and it can be read only once. Of a folder, opening says it best.
+        raise ValueError("is not a regular file")
     with path.open("rb") as file:
-        text = file.read(_LARGEST_BYTES + 1)
-    if len(text) > _LARGEST_BYTES:
+        content = file.read(_LARGEST_BYTES + 1)
+    if len(content) > _LARGEST_BYTES:
         raise ValueError("is too large for a secret")
     try:
-        return checked_secret(text.decode())
+        return checked_secret(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ValueError("is not text") from None
 

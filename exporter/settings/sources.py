@@ -1,50 +1,43 @@
-"""Where values come from, and which one counts: flag, environment variable, file, default."""
+"""Which source counts: flag, environment variable, file, default."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource
 
-from exporter.settings.model import PREFIX, AccountSettings, Settings
+from exporter.settings.environment import CONFIG_VARIABLES, our_variables, values_of
+from exporter.settings.layers import INDEX, Keys, Layers
+from exporter.settings.model import AccountSettings, Settings
 from exporter.settings.problems import ConfigurationError, Problem
 from exporter.settings.reference import FLAGS, documented
-from exporter.settings.wrong import sentence
+from exporter.settings.wrong import no_such_setting, sentence
 from exporter.settings.yaml_file import read_file
 
-__all__ = ["CONFIG_VARIABLES", "load"]
+__all__ = ["load"]
 
-CONFIG_VARIABLES = (f"{PREFIX}CONFIG_FILE", f"{PREFIX}CONFIG__FILE")
-"""`--config.file` is the one setting that the file itself cannot hold."""
-
-_Keys = tuple[str, ...]
 _NOT_SET = "not set"
-_FLAG_OF = {flag.key: flag.name for flag in FLAGS.values()}
+_FLAG_OF = {row.key: flag for flag, row in FLAGS.items()}
 
 
 def load(*, flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None) -> Settings:
     """Return the settings. `flags` holds those that were given, by key. Raises ConfigurationError with all mistakes."""
-    merged: dict[str, Any] = {}
-    origin: dict[_Keys, str] = {}
-    problems: list[Problem] = []
-    told, source = _path_of_file(file, environ)
-    if told is not None:
-        values, lines, wrong = read_file(told, source)
-        problems += wrong
-        _merge(merged, origin, values, lambda path: lines.get(path, str(told)))
-    values, wrong = _from_environment(environ)
-    problems += wrong
-    _merge(merged, origin, values, _variable)
+    variables = our_variables(environ)
+    layers = Layers()
+    problems = _lay_file(layers, *_path_of_file(file, variables))
+    layers.next_source()
+    problems += _lay_variables(layers, variables)
+    layers.next_source()
     for key, value in flags.items():
-        path = tuple(key.split("."))
-        _merge(merged, origin, _nested(path, value), lambda _, flag=_FLAG_OF[key]: flag)
+        layers.lay(tuple(key.split(".")), value, _always(_FLAG_OF[key]))
+    sections = {key: value for key, value in layers.values.items() if key in Settings.model_fields}
+    problems += [_unknown((key,), layers) for key in layers.values if key not in sections]
+    indexes = _take_accounts_as_list(sections)
     try:
-        settings = Settings(**merged)
+        settings = Settings(**sections)
     except ValidationError as error:
-        found = [_problem(mistake, origin) for mistake in error.errors(include_url=False, include_input=False)]
+        mistakes = error.errors(include_url=False, include_input=False)
+        found = [_problem(mistake, layers, indexes) for mistake in mistakes]
         # Of a file that could not be read it is no news that it configures nothing.
         problems += [problem for problem in found if not (problems and problem.source == _NOT_SET)]
     if problems:
@@ -52,95 +45,67 @@ def load(*, flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | N
     return settings
 
 
-def _path_of_file(file: Path | None, environ: Mapping[str, str]) -> tuple[Path | None, str]:
+def _path_of_file(file: Path | None, variables: Mapping[str, str]) -> tuple[Path | None, str]:
     if file is not None:
         return file, "--config.file"
-    for variable in CONFIG_VARIABLES:
-        if environ.get(variable):
-            return Path(environ[variable]), variable
+    named = {name.upper(): name for name, text in variables.items() if text}
+    for name in CONFIG_VARIABLES:
+        if name in named:
+            return Path(variables[named[name]]), named[name]
     return None, ""
 
 
-class _Environment(EnvSettingsSource):
-    """pydantic-settings' own reading of variables, of an environment that is passed in."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = {name.lower(): value for name, value in environ.items()}
-        super().__init__(Settings)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return self._environ
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Text that is no JSON stays text: whether it will do is for the model to say, in our words."""
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value
-
-
-def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
-    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in CONFIG_VARIABLES}
-    sections = {name.upper(): name for name in Settings.model_fields}
-    usable, problems = {}, []
-    for name, value in ours.items():
-        section, _, _ = name.removeprefix(PREFIX).partition("__")
-        if section in sections:
-            usable[name] = value
-        else:
-            near = difflib.get_close_matches(section, sections, 1)
-            hint = f"; did you mean {PREFIX}{near[0]}__…?" if near else ""
-            problems.append(Problem("", name, f"no such setting{hint}"))
-    return _read(usable), problems
-
-
-def _read(environ: Mapping[str, str]) -> dict[str, Any]:
-    return _Environment(environ)()
-
-
-def _merge(merged: dict[str, Any], origin: dict[_Keys, str], values: Any, source: Any, path: _Keys = ()) -> None:
-    """Lay values over those of weaker sources, and remember of each where it came from. Lists merge by index."""
+def _lay_file(layers: Layers, path: Path | None, source: str) -> list[Problem]:
+    if path is None:
+        return []
+    values, lines, problems = read_file(path, source)
     for key, value in values.items():
-        here = (*path, str(key))
-        origin[here] = source(here)
-        nested = dict(enumerate(value)) if isinstance(value, list) and here == ("accounts",) else value
-        if isinstance(nested, dict):
-            below = merged.setdefault(str(key), {})
-            if not isinstance(below, dict):
-                below = merged[str(key)] = {}
-            _merge(below, origin, nested, source, here)
+        layers.lay((key,), value, lines.__getitem__)
+    return problems
+
+
+def _lay_variables(layers: Layers, variables: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    for told in values_of(variables):
+        if isinstance(told, Problem):
+            problems.append(told)
         else:
-            merged[str(key)] = value
+            name, section, value = told
+            layers.lay((section,), value, _always(name))
+    return problems
 
 
-def _nested(path: _Keys, value: Any) -> dict[str, Any]:
-    *above, last = path
-    nested = {last: value}
-    for key in reversed(above):
-        nested = {key: nested}
-    return nested
+def _always(source: str) -> Callable[[Keys], str]:
+    return lambda _: source
 
 
-def _variable(path: _Keys) -> str:
-    return PREFIX + "__".join(path).upper()
+def _take_accounts_as_list(sections: dict[str, Any]) -> Sequence[str]:
+    """Return by which index each account was written: a variable's may leave some out."""
+    accounts = sections.get("accounts")
+    if not isinstance(accounts, dict) or not all(map(INDEX.fullmatch, accounts)):
+        return ()
+    indexes = sorted(accounts, key=int)
+    sections["accounts"] = [accounts[index] for index in indexes]
+    return indexes
 
 
-def _problem(mistake: Mapping[str, Any], origin: Mapping[_Keys, str]) -> Problem:
-    path = tuple(str(part) for part in mistake["loc"])
-    message = sentence(mistake, path, _neighbours(path))
-    while path and path not in origin:  # A default, or a part of a value that came as a whole.
-        path = path[:-1]
-    setting = ".".join(str(part) for part in mistake["loc"])
-    if not setting and ": " in message:
-        setting, _, message = message.partition(": ")
-        return Problem(setting, origin.get((setting,), _NOT_SET), message)
-    return Problem(setting, origin.get(path, "default"), message)
+def _problem(mistake: Mapping[str, Any], layers: Layers, indexes: Sequence[str]) -> Problem:
+    path = tuple(str(part) for part in mistake["loc"] if part != "[key]")
+    if path[0] == "accounts" and len(path) > 1 and indexes:
+        path = (path[0], indexes[int(path[1])], *path[2:])
+    if mistake["type"] == "extra_forbidden":
+        return _unknown(path, layers)
+    return Problem(".".join(path), layers.source_of(path, _NOT_SET), sentence(mistake))
 
 
-def _neighbours(path: _Keys) -> Iterable[str]:
+def _unknown(path: Keys, layers: Layers) -> Problem:
+    return Problem(".".join(path), layers.source_of(path, _NOT_SET), no_such_setting(path[-1], _neighbours(path)))
+
+
+def _neighbours(path: Keys) -> Iterable[str]:
     """The keys that could have stood where an unknown one does."""
-    if path[:1] == ("accounts",):
+    if path[0] == "accounts":
         return [field.alias or name for name, field in AccountSettings.model_fields.items()]
-    prefix = ".".join(path[:-1])
-    keys = [row.key for row in documented() if not row.key.startswith("accounts.")] + ["accounts"]
-    return sorted({key.removeprefix(prefix).lstrip(".").split(".")[0] for key in keys if key.startswith(prefix)})
+    above = "".join(f"{part}." for part in path[:-1])
+    keys = [row.key for row in documented()]
+    return sorted({key.removeprefix(above).split(".")[0] for key in keys if key.startswith(above)})
