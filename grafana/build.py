@@ -77,8 +77,33 @@ def _stat(title: str, description: str, expr: str, *steps: tuple[str, float | No
     )
 
 
+def _colored(**colors: str) -> list[Json]:
+    """A fixed color where the name of a line ends so; the others take theirs from the palette."""
+    return [
+        {
+            "matcher": {"id": "byRegexp", "options": f"/{name}$/"},
+            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}],
+        }
+        for name, color in colors.items()
+    ]
+
+
+# A legend beside the lines would take most of a narrow panel's width, and cut the names all the same.
+_BELOW: Json = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+_TABLE_BELOW: Json = _BELOW | {"displayMode": "table", "calcs": ["lastNotNull", "max"]}
+_TABLE_BESIDE: Json = _TABLE_BELOW | {"placement": "right"}
+
+
 def _graph(
-    title: str, description: str, unit: str, targets: list[Json], *, stacked: bool = False, **most: float
+    title: str,
+    description: str,
+    unit: str,
+    targets: list[Json],
+    *,
+    legend: Json = _BELOW,
+    stacked: bool = False,
+    colors: list[Json] | None = None,
+    **most: float,
 ) -> Json:
     custom: Json = {"lineWidth": 1, "fillOpacity": 60 if stacked else 10, "showPoints": "auto", "spanNulls": False}
     if stacked:
@@ -91,15 +116,8 @@ def _graph(
         targets,
         interval="1m",
         defaults={"min": 0, "custom": custom, "color": {"mode": "palette-classic"}} | most,
-        options={
-            "legend": {
-                "displayMode": "table",
-                "placement": "right",
-                "showLegend": True,
-                "calcs": ["lastNotNull", "max"],
-            },
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        },
+        overrides=colors or [],
+        options={"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}},
     )
 
 
@@ -118,14 +136,17 @@ def _matters() -> Json:
         "table",
         "Locked, suspended, in error",
         "When the present lock or suspension was first seen. A VM that is none of these has no row.",
-        "short",
+        "string",  # any other unit would show an id as a number: 179 Bil
         targets,
         overrides=[
             {
                 "matcher": {"id": "byName", "options": title},
-                "properties": [{"id": "unit", "value": unit}],
+                "properties": [{"id": "unit", "value": unit}, {"id": "custom.width", "value": width}],
             }
-            for title, _, unit in columns.values()
+            for title, unit, width in (
+                ("Id", "string", 130),
+                *((title, unit, 130) for title, _, unit in columns.values()),
+            )
         ],
         transformations=[
             {"id": "merge", "options": {}},
@@ -199,6 +220,7 @@ def _vm_panels() -> list[tuple[Json, int, int]]:
                         _LEGEND,
                     )
                 ],
+                legend=_TABLE_BESIDE,
                 max=1,
             ),
             24,
@@ -214,8 +236,9 @@ def _vm_panels() -> list[tuple[Json, int, int]]:
                 "outage shows as a peak.",
                 "bps",
                 [_target("A", _traffic(way, public), _LEGEND)],
+                legend=_TABLE_BELOW,
             )
-            panels.append((graph, 12, 9))
+            panels.append((graph, 12, 11))
     return panels
 
 
@@ -230,6 +253,7 @@ def _own_panels() -> list[tuple[Json, int, int]]:
                 "How the collectors fare: ok, waiting (nothing yet), failing, stale, idle (off).",
                 "short",
                 [_target("A", outcomes, "{{collector}} {{outcome}}")],
+                colors=_colored(stale=_WARN, failing=_BAD),
             ),
             8,
             8,
@@ -271,7 +295,14 @@ def _panels() -> list[tuple[Json, int, int]]:
         ),
         (_stat("In error", "So marked by the provider.", _count("gigas_vm_error"), (_OK, None), (_BAD, 1)), 3, 5),
         (
-            _graph("VMs by status", "As listed.", "short", [_target("A", statuses, "{{status}}")], stacked=True),
+            _graph(
+                "VMs by status",
+                "As listed.",
+                "short",
+                [_target("A", statuses, "{{status}}")],
+                stacked=True,
+                colors=_colored(online=_OK, offline="blue", recovery=_WARN, unbuilt="purple"),
+            ),
             12,
             9,
         ),

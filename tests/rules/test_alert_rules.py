@@ -89,6 +89,9 @@ async def test_an_account_that_fails_silences_what_follows_from_that_and_nothing
         ("GigasCollectorFailing", "account=c", "collector=cpu"),
         ("GigasVmStatisticsStale", "account=c", "vm_id=1", "collector=cpu"),
         ("GigasVmStatisticsStale", "account=c", "vm_id=1", "collector=traffic"),
+        ("GigasListingStale", "account=d"),
+        ("GigasVmLockStuck", "account=d", "vm_id=1"),
+        ("GigasVmStatisticsStale", "account=d", "vm_id=1", "collector=cpu"),
     ]
     async with alertmanager(tmp_path) as url:
         for name, *labels in alerts:
@@ -106,6 +109,7 @@ async def test_an_account_that_fails_silences_what_follows_from_that_and_nothing
         async def as_promised() -> bool:
             assert await inhibited() == [
                 ("GigasVmLockStuck", "a", None),
+                ("GigasVmLockStuck", "d", None),
                 ("GigasVmStatisticsStale", "a", "cpu"),
                 ("GigasVmStatisticsStale", "c", "cpu"),
             ]
