@@ -47,4 +47,5 @@ class VmCollector(Protocol):
 
 
 ACCOUNT_COLLECTORS: Mapping[str, Callable[[Options], AccountCollector]] = MappingProxyType({"inventory": Inventory})
-VM_COLLECTORS: Mapping[str, Callable[[Options], VmCollector]] = MappingProxyType({"cpu": Cpu, "traffic": Traffic})
+VM_COLLECTORS: Mapping[str, Callable[[Options], VmCollector]] = MappingProxyType({"traffic": Traffic, "cpu": Cpu})
+"""In the order in which they are best asked: a VM's traffic shows the grid on which its CPU lists lie."""

@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 
 from exporter.counting.window import Bucket, Window
 
-__all__ = ["Folded", "Series", "begin", "fold"]
+__all__ = ["Folded", "Series", "begin", "fold", "lateness_ms"]
+
+_HELD_LONGER = 4
+"""A 0 is held a quarter of a width longer than it must be shown: it is not on the page at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A series after an answer, with `lost_ms` that no answer has shown and `late_ms`: how long after its end a bucket
-    was seen unfilled that has been filled since (0: none)."""
+    """A series after an answer, with `lost_ms` that no answer has shown."""
 
     series: Series
     lost_ms: int = 0
-    late_ms: int = 0
 
 
 def begin(window: Window, *, counts_from_ms: int, complete_ms: int, now_ms: int) -> Series:
@@ -50,11 +51,12 @@ def begin(window: Window, *, counts_from_ms: int, complete_ms: int, now_ms: int)
     before `now_ms`, the 0 is held for a bucket's width first.
 
     >>> begin(Window(0, 10, (5, 6, 7), asked_ms=30), counts_from_ms=12, complete_ms=30, now_ms=31)
-    Series(settled_ms=10, newest_ms=10, held_until_ms=41, base=0, exposed=0, horizon=(), newest=None)
+    Series(settled_ms=10, newest_ms=10, held_until_ms=43, base=0, exposed=0, horizon=(), newest=None)
     """
     start_ms = _boundary_at_or_before(window, counts_from_ms, complete_ms)
     if counts_from_ms <= now_ms:
-        return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms + window.width_ms)
+        held_until_ms = now_ms + window.width_ms + window.width_ms // _HELD_LONGER
+        return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=held_until_ms)
     newest = next((bucket for bucket in window.buckets() if bucket.end_ms == complete_ms), None)
     return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms, newest=newest)
 
@@ -69,7 +71,7 @@ def fold(
     machine was running (`running_since_ms`; None: it is not). A counter cannot fall: a correction downwards is worked
     off against later growth.
     """
-    merged, late_ms = _merge(series, window)
+    merged = _merge(series, window)
     settled_ms = max(series.settled_ms, min(window.start_ms, now_ms))
     leaving = [bucket for bucket in merged if bucket.end_ms <= settled_ms]
     horizon = tuple(tuple(bucket) for bucket in merged if bucket.end_ms > settled_ms)
@@ -80,8 +82,28 @@ def fold(
         series, settled_ms=settled_ms, base=series.base + sum(bucket.value for bucket in leaving), horizon=horizon
     )
     if now_ms < series.held_until_ms:
-        return Folded(settled, lost_ms, late_ms)
-    return Folded(_expose(settled, leaving, complete_ms), lost_ms, late_ms)
+        return Folded(settled, lost_ms)
+    return Folded(_expose(settled, leaving, complete_ms), lost_ms)
+
+
+def lateness_ms(series: Series, window: Window) -> int:
+    """Return how long after its end a bucket may have been filled that `series` holds unfilled (0: none was).
+
+    That was some time between the two looks; long after the first one nobody can tell.
+
+    >>> series = Series(settled_ms=0, newest_ms=10, held_until_ms=0, horizon=((0, 10, 5, 21), (10, 20, 0, 21)))
+    >>> [lateness_ms(series, Window(0, 10, (5, 6), asked_ms=asked)) for asked in (30, 99)]
+    [10, 11]
+    """
+    unfilled = {(bucket.start_ms, bucket.end_ms): bucket.asked_ms for bucket in series.buckets() if not bucket.value}
+    filled = [bucket for bucket in window.buckets() if bucket.value and (bucket.start_ms, bucket.end_ms) in unfilled]
+    return max(
+        (
+            min(bucket.asked_ms, unfilled[bucket.start_ms, bucket.end_ms] + window.width_ms) - bucket.end_ms
+            for bucket in filled
+        ),
+        default=0,
+    )
 
 
 def _expose(series: Series, leaving: Iterable[Bucket], complete_ms: int | None) -> Series:
@@ -92,23 +114,18 @@ def _expose(series: Series, leaving: Iterable[Bucket], complete_ms: int | None) 
     return replace(series, newest_ms=newest_ms, newest=last, exposed=max(series.exposed, true))
 
 
-def _merge(series: Series, window: Window) -> tuple[list[Bucket], int]:
-    """The horizon with the answer's buckets in it, and how late the latest of them was filled."""
+def _merge(series: Series, window: Window) -> list[Bucket]:
+    """The horizon with the answer's buckets in it."""
     known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in series.buckets()}
-    late_ms = 0
     for told in window.buckets():
         if told.end_ms <= series.settled_ms:
             continue
         held = known.get((told.start_ms, told.end_ms))
-        if held is not None:
-            if told.asked_ms > held.asked_ms:
-                known[told.start_ms, told.end_ms] = told
-                if held.value == 0 and told.value:
-                    late_ms = max(late_ms, held.asked_ms - held.end_ms)
-            continue
-        for part in _not_covered(told, series):
-            known[part.start_ms, part.end_ms] = part
-    return sorted(known.values(), key=lambda bucket: bucket.end_ms), late_ms
+        if held is None:
+            known.update(((part.start_ms, part.end_ms), part) for part in _not_covered(told, series))
+        elif told.asked_ms > held.asked_ms:
+            known[told.start_ms, told.end_ms] = told
+    return sorted(known.values(), key=lambda bucket: bucket.end_ms)
 
 
 def _not_covered(told: Bucket, series: Series) -> Iterator[Bucket]:

@@ -13,6 +13,7 @@ from exporter.counting import (
     complete_until_ms,
     end_hint,
     fold,
+    lateness_ms,
     observe,
     place,
     to_ms,
@@ -24,12 +25,17 @@ from exporter.ledger import CpuAccount, InterfaceAccount, VmRecord
 
 __all__ = ["Gained", "fold_cpu", "fold_machine", "fold_traffic", "idle_after_ms"]
 
+_WATCHED_WIDTHS = 2
+"""For so long a new series is watched before a zero behind filled buckets is believed: within that a bucket that is
+merely late is filled, which tells how late buckets are here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gained:
     """A record after a reading. `window`: the buckets of the answer, of all interfaces together (None: no data).
 
-    `lost_ms`: time that no answer has shown; `late_ms`: how late a bucket was filled that had been seen unfilled.
+    `lost_ms`: time that no answer has shown; `late_ms`: how late buckets are filled, as far as is
+    known by now.
     """
 
     record: VmRecord
@@ -77,7 +83,7 @@ def fold_machine(
 def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None, late_ms: int) -> Gained:
     """The record after a list of CPU chunks."""
     if not reading.values:
-        return Gained(record)
+        return Gained(record, late_ms=late_ms)
     now_ms = to_ms(reading.asked_at)
     window = place(
         reading.values,
@@ -86,17 +92,21 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
         before=record.cpu.list if record.cpu else None,
         asked_ms=now_ms,
     )
-    complete_ms = _complete(window, now_ms, late_ms)
+    since_ms = now_ms
+    if record.cpu is not None:
+        since_ms = record.cpu.since_ms
+        late_ms = max(late_ms, lateness_ms(record.cpu.series, window))
+    complete_ms = _complete(window, since_ms, late_ms)
     if record.cpu is not None:
         series = record.cpu.series
     elif complete_ms is not None:
         counts_from_ms = _counts_from_ms(record, window, created_at)
         series = begin(window, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
     else:
-        return Gained(record, window)
+        return Gained(record, window, late_ms=late_ms)
     folded = fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=record.running_since_ms)
-    counted = replace(record, cpu=CpuAccount(folded.series, window))
-    return Gained(counted, window, folded.lost_ms, folded.late_ms)
+    counted = replace(record, cpu=CpuAccount(folded.series, window, since_ms))
+    return Gained(counted, window, folded.lost_ms, late_ms)
 
 
 def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:
@@ -105,16 +115,16 @@ def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float
     seen_ms = (grid.width_ms if grid is not None else None, reading.width_hint_ms)
     width = width_ms(_strips(record, reading), seen_ms=seen_ms)
     if width is None:
-        return Gained(record)
+        return Gained(record, late_ms=late_ms)
     now_ms = to_ms(reading.asked_at)
     accounts: dict[str, InterfaceAccount] = {}
     shown: list[Window] = []
-    lost_ms = late_ms_seen = 0
+    lost_ms = 0
     for interface in reading.interfaces:
         both = interface.receive.window(width), interface.transmit.window(width)
         shown += both
-        account, lost, late = _fold_interface(record, interface, both, created_at=created_at, late_ms=late_ms)
-        lost_ms, late_ms_seen = max(lost_ms, lost), max(late_ms_seen, late)
+        account, lost, late_ms = _fold_interface(record, interface, both, created_at=created_at, late_ms=late_ms)
+        lost_ms = max(lost_ms, lost)
         if account is not None:
             accounts[interface.interface_id] = account
     window = _all_directions(shown)
@@ -128,7 +138,7 @@ def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float
         interfaces=_in_order({**accounts, **absent}),
         grid=Window(window.end_ms, window.width_ms, (), now_ms),
     )
-    return Gained(counted, window, lost_ms, late_ms_seen)
+    return Gained(counted, window, lost_ms, late_ms)
 
 
 def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, list[Bucket]]]:
@@ -149,8 +159,12 @@ def _fold_interface(
     received, sent = shown
     now_ms = received.asked_ms
     both = _all_directions([received, sent])
-    complete_ms = _complete(both, now_ms, late_ms)
     known = record.interfaces.get(reading.interface_id)
+    since_ms = now_ms
+    if known is not None:
+        since_ms = known.since_ms
+        late_ms = max(late_ms, lateness_ms(known.receive, received), lateness_ms(known.transmit, sent))
+    complete_ms = _complete(both, since_ms, late_ms)
     if known is not None:
         receive, transmit = known.receive, known.transmit
     elif complete_ms is not None:
@@ -163,18 +177,22 @@ def _fold_interface(
             for way in (received, sent)
         )
     else:
-        return None, 0, 0
+        return None, 0, late_ms
     running_since_ms = record.running_since_ms
     into, out = (
         fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=running_since_ms)
         for series, window in ((receive, received), (transmit, sent))
     )
-    account = InterfaceAccount(reading.network_id, reading.public, into.series, out.series, now_ms)
-    return account, max(into.lost_ms, out.lost_ms), max(into.late_ms, out.late_ms)
+    account = InterfaceAccount(reading.network_id, reading.public, into.series, out.series, since_ms, now_ms)
+    return account, max(into.lost_ms, out.lost_ms), late_ms
 
 
-def _complete(window: Window, now_ms: int, late_ms: int) -> int | None:
+def _complete(window: Window, since_ms: int, late_ms: int) -> int | None:
+    """Until when an answer is complete, of a series that is watched since then."""
+    now_ms = window.asked_ms
     idle_ms = idle_after_ms(width_ms=window.width_ms, late_ms=late_ms)
+    if now_ms < since_ms + _WATCHED_WIDTHS * window.width_ms and any(window.values):
+        idle_ms = now_ms - window.start_ms
     return complete_until_ms(window, now_ms=now_ms, idle_after_ms=idle_ms)
 
 

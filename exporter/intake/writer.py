@@ -9,6 +9,7 @@ from exporter.clock import Clock
 from exporter.collectors import CpuReading, InventoryReading, Reading, TrafficReading
 from exporter.fleet import Fleet, Machine, Outcome, Vm, aged, is_running
 from exporter.intake.folding import Gained, fold_cpu, fold_machine, fold_traffic
+from exporter.intake.order import Order
 from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
 from exporter.ledger import Batch, Ledger, VmRecord
 
@@ -80,6 +81,7 @@ class Intake:
         self._on_taken = on_taken
         self._queue: asyncio.Queue[Reading] = asyncio.Queue(_QUEUE)
         self._records: dict[str, dict[str, VmRecord]] = {}
+        self._order = Order()
         self._late_ms: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._ahead_s: defaultdict[str, float] = defaultdict(float)
 
@@ -98,6 +100,8 @@ class Intake:
 
     def failed(self, account: str, vm_id: str, collector: str) -> None:
         """Note that a VM could not be looked at: what was known of it stays."""
+        if collector == TrafficReading.collector:
+            self._order.traffic_failed(account, vm_id)
         vm = self._fleet.vms(account).get(vm_id)
         if vm is not None and is_running(vm.machine.status):
             self._fleet.replace(account, [_with_outcome(vm, collector, Outcome.FAILING)])
@@ -142,7 +146,7 @@ class Intake:
     async def _take_statistics(self, readings: list[CpuReading | TrafficReading]) -> None:
         changed: dict[str, dict[str, VmRecord]] = defaultdict(dict)
         counted = []
-        for reading in readings:
+        for reading in self._order.of(readings):
             key = self._key(reading.account)
             gained = None if key is None else self._fold(self._records[key], reading)
             if key is not None and gained is not None:
@@ -163,7 +167,7 @@ class Intake:
             gained = fold_cpu(record, reading, created_at=created_at, late_ms=self._late_ms[late])
         else:
             gained = fold_traffic(record, reading, created_at=created_at, late_ms=self._late_ms[late])
-        self._late_ms[late] = max(self._late_ms[late], gained.late_ms)
+        self._late_ms[late] = gained.late_ms
         return gained
 
     def _publish_statistics(self, reading: CpuReading | TrafficReading, gained: Gained) -> None:
@@ -212,6 +216,7 @@ class Intake:
         for vm_id in gone:
             del changed[vm_id]
             del records[vm_id]
+        self._order.forget(reading.account, gone)
         records.update(changed)
         await self._commit({key: changed}, {key: gone})
         await self._publish_listing(reading, gone, renamed)

@@ -12,20 +12,24 @@ __all__ = ["Batch", "CpuAccount", "InterfaceAccount", "Ledger", "VmRecord"]
 
 @dataclass(frozen=True, slots=True)
 class CpuAccount:
-    """CPU counted (quanta of busy seconds), and the last list as it was placed, by which the next one is."""
+    """CPU counted since the provider's `since_ms` (quanta of busy seconds). `list`: the last one as placed, which
+    places the next one.
+    """
 
     series: Series
     list: Window
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAccount:
-    """Bytes counted of one interface. `seen_ms`: when an answer last had it (provider's time)."""
+    """Bytes counted of one interface since `since_ms`. `seen_ms`: when an answer last had it (provider's time)."""
 
     network_id: str
     public: bool
     receive: Series
     transmit: Series
+    since_ms: int
     seen_ms: int
 
 

@@ -233,6 +233,29 @@ def test_of_a_machine_younger_than_the_window_everything_counts_after_its_zero_w
         assert series.exposed == ended_between(provider, 0, series.newest_ms)
 
 
+@given(
+    provider=providers(st.floats(1.0, 1e6)),
+    lag=st.floats(0.0, 5.0),
+    jitters=st.lists(st.floats(0.0, 0.4), min_size=1, max_size=5),
+    gaps=st.lists(st.floats(0.2, 1.2), min_size=30, max_size=60),
+)
+def test_a_bucket_that_is_published_late_is_never_taken_for_idleness(
+    provider: Provider, lag: float, jitters: list[float], gaps: list[float]
+) -> None:
+    """However late that is, as long as it is about as late as the buckets before it."""
+    busy = replace(provider, lags=[lag + jitter for jitter in jitters], unfilled=0.0, partial=[False])
+    record, late_ms = record_at(EPOCH), 0
+    for at in instants(busy, gaps):
+        if at > busy.last:
+            break
+        gained = fold_traffic(record, traffic(busy, at), created_at=None, late_ms=late_ms)
+        record, late_ms = gained.record, gained.late_ms
+        if "45" in record.interfaces:
+            newest = record.interfaces["45"].receive.newest
+            assert newest is not None
+            assert newest.value > 0
+
+
 VALUES = st.lists(st.none() | st.integers(0, 5), min_size=4, max_size=4)
 
 

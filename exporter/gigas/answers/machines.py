@@ -109,22 +109,25 @@ async def read_machines(body: bytes, *, give_way: Callable[[], Awaitable[None]])
 
 
 def _machine(told: Any) -> MachineDocument | BrokenMachine:
+    if not isinstance(told, dict):
+        return BrokenMachine(None, "dict_type")
+    if _UNREADABLE in str(told.get("id")):
+        return BrokenMachine(None, "id: string_unicode")
+    told = {field: value for field, value in told.items() if not isinstance(value, str) or is_encodable(value)}
     wrong = {}
-    if isinstance(told, dict):
-        told = {field: value for field, value in told.items() if not isinstance(value, str) or is_encodable(value)}
     try:
         return MachineDocument.model_validate(told)
     except ValidationError as error:
         for each in error.errors(include_url=False, include_context=False, include_input=False):
             wrong[str(each["loc"][0]) if each["loc"] else ""] = each["type"]
-    if not isinstance(told, dict):
-        return BrokenMachine(None, "dict_type")
     lacking = sorted(_STRICT & wrong.keys())
     if lacking:
         return BrokenMachine(text(told.get("id")) or None, f"{lacking[0]}: {wrong[lacking[0]]}")
     return MachineDocument.model_validate({field: value for field, value in told.items() if field not in wrong})
 
 
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+"""What a byte that is no UTF-8 becomes. An id with one in it could be any VM's."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 

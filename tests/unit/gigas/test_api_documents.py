@@ -144,6 +144,11 @@ async def test_a_byte_that_is_no_utf8_costs_itself() -> None:
     assert (await machines_of(body)).machines[0].label == "caf\N{REPLACEMENT CHARACTER}"
 
 
+async def test_an_id_with_such_a_byte_could_be_any_machines() -> None:
+    body = json.dumps([example("virtual_machine") | {"id": "24?"}]).encode().replace(b"24?", b"24\xff")
+    assert await machines_of(body) == Machines((), (BrokenMachine(None, "id: string_unicode"),))
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.clock import SystemClock
 from exporter.collectors import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
@@ -120,6 +120,11 @@ def traffic(at: int, start: int, interfaces: dict[str, str], *, of: int | None =
     )
 
 
+def no_traffic(at: int) -> TrafficReading:
+    """The provider knows of none: CPU lists are placed by the clock."""
+    return traffic(at, 0, {})
+
+
 def received(vm: Vm) -> dict[str, float]:
     return {interface.interface_id: interface.receive_bytes for interface in vm.interfaces}
 
@@ -167,14 +172,14 @@ async def test_a_failed_listing_changes_no_vm() -> None:
 
 async def test_a_renamed_vm_keeps_its_counters() -> None:
     async with taking() as at_work:
-        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        await at_work.take(listing(machine(), at=30), no_traffic(31), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
         await at_work.take(listing(machine(label="web-2"), at=50))
         assert (at_work.vm().machine.name, at_work.vm().renames, at_work.cpu_busy()) == ("web-2", 1, 4)
 
 
 async def test_cpu_is_counted_over_overlapping_lists_and_the_ratio_is_of_the_newest_complete_chunk() -> None:
     async with taking() as at_work:
-        await at_work.take(listing(machine(), at=30))
+        await at_work.take(listing(machine(), at=30), no_traffic(31))
         for text, at in (("1 2 3", 31), ("2 3 4", 41), ("2 3 4", 45), ("3 4 0", 51), ("4 5 0", 61)):
             await at_work.take(chunks(text, at=at))
         cpu = at_work.vm().cpu
@@ -187,7 +192,7 @@ async def test_an_interface_that_comes_later_counts_all_of_its_own() -> None:
         await at_work.take(listing(machine(), at=30), traffic(31, 0, {"45": "1 2 3"}))
         await at_work.take(traffic(41, 10, {"45": "2 3 4", "46": "_ _ 7"}))
         assert received(at_work.vm()) == {"45": 4, "46": 0}
-        await at_work.take(traffic(51, 20, {"45": "3 4 5", "46": "_ 7 8"}))
+        await at_work.take(traffic(54, 20, {"45": "3 4 5", "46": "_ 7 8"}))
         assert received(at_work.vm()) == {"45": 9, "46": 15}
 
 
@@ -205,7 +210,42 @@ async def test_a_vm_that_appears_and_does_not_say_when_it_was_made_counts_from_i
         await at_work.take(listing(machine(vm_id="25"), at=10), listing(machine(), machine(vm_id="25"), at=30))
         await at_work.take(traffic(31, 0, {"45": "_ 2 3"}))
         assert received(at_work.vm()) == {"45": 0}
-        await at_work.take(traffic(41, 10, {"45": "2 3 4"}))
+        await at_work.take(traffic(44, 10, {"45": "2 3 4"}))
+        assert received(at_work.vm()) == {"45": 9}
+
+
+async def test_the_first_cpu_list_waits_for_the_grid_that_traffic_shows() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=36))
+        assert at_work.vm().cpu is None
+        await at_work.take(traffic(36, 3, {"45": "5 6 7"}))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert cpu.until_at == 33
+
+
+async def test_a_cpu_list_does_not_wait_for_traffic_that_fails() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), machine(vm_id="25"), at=30), chunks("1 2 3", at=31))
+        at_work.intake.failed(ACCOUNT, "24", "traffic")
+        await at_work.take(listing(machine(), machine(vm_id="25"), at=40))
+        await at_work.take(replace(no_traffic(41), vm_id="25"))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert cpu.until_at == 30
+
+
+async def test_zeros_behind_filled_buckets_are_not_believed_before_a_series_was_watched_for_a_while() -> None:
+    """The first answer cannot tell idleness from buckets that are published late."""
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=60), traffic(61, 0, {"45": "1 2 3 0 0 0"}))
+        assert [interface.until_at for interface in at_work.vm().interfaces] == [30]
+        await at_work.take(traffic(71, 10, {"45": "2 3 4 0 0 0"}))
+        assert [interface.until_at for interface in at_work.vm().interfaces] == [40]
+        await at_work.take(traffic(81, 20, {"45": "3 4 5 0 0 0"}))
+        assert [interface.until_at for interface in at_work.vm().interfaces] == [50]
+        await at_work.take(traffic(121, 60, {"45": "0 0 0 0 0 0"}))
+        assert [interface.until_at for interface in at_work.vm().interfaces] == [80]
         assert received(at_work.vm()) == {"45": 9}
 
 
@@ -222,7 +262,7 @@ async def test_of_a_vm_that_was_stopped_the_oldest_buckets_are_no_wider_ones() -
 
 async def test_a_vm_without_data_has_no_statistics() -> None:
     async with taking() as at_work:
-        await at_work.take(listing(machine()), chunks("", at=31), traffic(31, 0, {}))
+        await at_work.take(listing(machine()), no_traffic(31), chunks("", at=31))
         vm = at_work.vm()
         assert (vm.cpu, vm.interfaces, vm.cpu_outcome, vm.traffic_outcome) == (
             None,
@@ -234,7 +274,7 @@ async def test_a_vm_without_data_has_no_statistics() -> None:
 
 async def test_a_vm_that_is_off_shows_no_ratio_and_is_idle() -> None:
     async with taking() as at_work:
-        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        await at_work.take(listing(machine(), at=30), no_traffic(31), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
         await at_work.take(listing(machine(status="offline"), at=42))
         vm = at_work.vm()
         assert vm.cpu is not None
@@ -243,7 +283,7 @@ async def test_a_vm_that_is_off_shows_no_ratio_and_is_idle() -> None:
 
 async def test_a_look_that_failed_leaves_what_was_known() -> None:
     async with taking() as at_work:
-        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        await at_work.take(listing(machine(), at=30), no_traffic(31), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
         at_work.intake.failed(ACCOUNT, "24", "cpu")
         assert (at_work.cpu_busy(), at_work.vm().cpu_outcome) == (4, Outcome.FAILING)
 
@@ -266,12 +306,14 @@ async def test_an_answer_that_comes_after_its_account_went_is_dropped() -> None:
     async with taking() as at_work:
         await at_work.take(listing(machine()))
         at_work.fleet.keep_accounts([])
-        await at_work.take(listing(machine()), chunks("1 2 3", at=31))
+        await at_work.take(listing(machine()), no_traffic(31), chunks("1 2 3", at=31))
         assert not at_work.fleet.vms(ACCOUNT)
 
 
 async def test_refused_values_and_lost_time_are_told() -> None:
     async with taking() as at_work:
-        await at_work.take(listing(machine(), at=0), chunks("1 2 3", at=31), chunks("7 8 9", at=131, refused=2))
+        await at_work.take(
+            listing(machine(), at=0), no_traffic(31), chunks("1 2 3", at=31), chunks("7 8 9", at=131, refused=2)
+        )
         last = at_work.events[-1]
         assert last == ReadingTaken(ACCOUNT, "cpu", "24", lost_s=70.0, refused=2, duplicates=0)
