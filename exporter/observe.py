@@ -4,7 +4,8 @@ The rooms below tell what happened and know neither metrics nor logs. A failure 
 its cause changes, and when it ends.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -20,9 +21,20 @@ from exporter.schedule import CollectorRan, LookFailed, TaskFailed
 __all__ = ["Observer"]
 
 _NAMES_IN_A_LINE = 10
+_CAUSES_IN_A_LINE = 3
+_TRACEBACK_EVERY_S = 3_600.0
+"""A fault of ours that comes again and again is counted each time, and said again after so long."""
 _COLLECTORS = ("inventory", "cpu", "traffic")
 
 _Told = Event | ReadingTaken | FleetChanged | CollectorRan | LookFailed | TaskFailed
+
+
+@dataclass(slots=True)
+class _Lost:
+    """What was lost since it was last said."""
+
+    seconds: float = 0.0
+    readings: int = 0
 
 
 class Observer:
@@ -33,6 +45,8 @@ class Observer:
         self._clock = clock
         self._log = structlog.get_logger("gigas-exporter")
         self._lasting = Lasting()
+        self._lost: dict[tuple[str, str], _Lost] = {}
+        self._told_until_s: dict[tuple[str, str], float] = {}
         self._handlers: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
                 RequestDone: self._request_done,
@@ -52,6 +66,7 @@ class Observer:
 
     def account_watched(self, account: str) -> None:
         """Show the account's counters as 0 before their first event."""
+        self.tasks_owned(_tasks_of(account))
         self._own.counter("gigas_exporter_api_throttled_seconds_total").labels(account)
         for collector in _COLLECTORS:
             self._own.counter("gigas_exporter_duplicates_total").labels(account, collector)
@@ -63,6 +78,17 @@ class Observer:
         """Drop what was counted for an account that is not watched any more."""
         self._own.forget_account(account)
         self._lasting.forget(account)
+        for task in _tasks_of(account):
+            self._own.counter("gigas_exporter_internal_errors_total").remove(task)
+            for kind in [kind for kind in self._told_until_s if kind[0] == task]:
+                del self._told_until_s[kind]
+        for collector in _COLLECTORS:
+            self._lost.pop((account, collector), None)
+
+    def tasks_owned(self, tasks: Iterable[str]) -> None:
+        """Show that tasks have had no fault of ours so far."""
+        for task in tasks:
+            self._own.counter("gigas_exporter_internal_errors_total").labels(task)
 
     def started(self, urls: Sequence[str], *, accounts: int) -> None:
         self._log.info("listening", addresses=" ".join(urls), accounts=accounts)
@@ -111,8 +137,24 @@ class Observer:
             if amount:
                 self._own.counter(name).labels(event.account, event.collector).inc(amount)
         if event.lost_s:
+            where = (event.account, event.collector)
+            lost = self._lost.setdefault(where, _Lost())
+            lost.seconds += event.lost_s
+            lost.readings += 1
+            self._log.debug(
+                "vm lost time",
+                account=event.account,
+                collector=event.collector,
+                vm_id=event.vm_id,
+                seconds=event.lost_s,
+            )
+
+    def _say_what_was_lost(self, account: str, collector: str) -> None:
+        """After an outage every VM has lost something, and that is one line."""
+        lost = self._lost.pop((account, collector), None)
+        if lost is not None:
             self._log.warning(
-                "time lost", account=event.account, collector=event.collector, vm_id=event.vm_id, seconds=event.lost_s
+                "time lost", account=account, collector=collector, seconds=lost.seconds, answers=lost.readings
             )
 
     def _fleet_changed(self, event: FleetChanged) -> None:
@@ -126,30 +168,43 @@ class Observer:
         where = (event.account, event.collector)
         self._own.gauge("gigas_exporter_collector_duration_seconds").labels(*where).set(event.duration_s)
         self._own.gauge("gigas_exporter_collector_success").labels(*where).set(event.error is None)
+        if event.error is None:
+            now_s = self._clock.wall_s()
+            self._own.gauge("gigas_exporter_collector_last_success_timestamp_seconds").labels(*where).set(now_s)
+        self._say_what_was_lost(*where)
+        self._say_what_fails(event)
+
+    def _say_what_fails(self, event: CollectorRan) -> None:
+        """One line for the collector, whether all fails or a few VMs do: one a VM would be a thousand."""
+        where = (event.account, event.collector)
+        causes = _causes(event)
         if event.error is not None:
-            if self._lasting.failed(*where, cause=event.error.cause):
+            if self._lasting.failed(*where, cause=f"all: {causes}"):
                 self._log.error(
                     "collection failed",
                     account=event.account,
                     collector=event.collector,
                     endpoint=event.error.endpoint,
-                    cause=event.error.cause,
+                    cause=causes,
                 )
-            return
-        now_s = self._clock.wall_s()
-        self._own.gauge("gigas_exporter_collector_last_success_timestamp_seconds").labels(*where).set(now_s)
-        failures = self._lasting.ended(*where)
-        if failures:
+        elif event.failing:
+            if self._lasting.failed(*where, cause=f"some: {causes}"):
+                self._log.warning(
+                    "some vms fail",
+                    account=event.account,
+                    collector=event.collector,
+                    failing=event.failing,
+                    vms=event.vms,
+                    cause=causes,
+                )
+        elif failures := self._lasting.ended(*where):
             self._log.info("collection works again", account=event.account, collector=event.collector, failed=failures)
 
     def _look_failed(self, event: LookFailed) -> None:
-        where = (event.account, event.collector, event.vm_id)
+        # At info the collector's own line says it, for all its VMs together.
         if event.error is None:
-            failures = self._lasting.ended(*where)
-            if failures:
-                self._log.debug("vm answers again", account=event.account, vm_id=event.vm_id, failed=failures)
-        elif self._lasting.failed(*where, cause=event.error.cause):
-            # One line a VM would be a thousand when the provider fails: the collector's own line says that.
+            self._log.debug("vm answers again", account=event.account, collector=event.collector, vm_id=event.vm_id)
+        else:
             self._log.debug(
                 "vm not looked at",
                 account=event.account,
@@ -160,7 +215,31 @@ class Observer:
 
     def _task_failed(self, event: TaskFailed) -> None:
         self._own.counter("gigas_exporter_internal_errors_total").labels(event.task).inc()
-        self._log.error("internal error", task=event.task, again_in_s=event.pause_s, exc_info=event.error)
+        # A traceback for each kind of fault, not for each VM that meets it at each look.
+        kind, now_s = (event.task, _kind_of(event.error)), self._clock.monotonic_s()
+        if now_s >= self._told_until_s.get(kind, now_s):
+            self._told_until_s[kind] = now_s + _TRACEBACK_EVERY_S
+            self._log.error("internal error", task=event.task, again_in_s=event.pause_s, exc_info=event.error)
+
+
+def _tasks_of(account: str) -> tuple[str, ...]:
+    return tuple(f"{account}/{collector}" for collector in _COLLECTORS)
+
+
+def _causes(event: CollectorRan) -> str:
+    """The reasons why something fails, as one text that stays the same while they do."""
+    causes = event.causes or ((event.error.cause,) if event.error is not None else ())
+    more = f"; and {len(causes) - _CAUSES_IN_A_LINE} more" if len(causes) > _CAUSES_IN_A_LINE else ""
+    return "; ".join(causes[:_CAUSES_IN_A_LINE]) + more
+
+
+def _kind_of(error: Exception) -> str:
+    """What tells one fault of ours from another: its type and the line that it comes from."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    return f"{type(error).__name__}{where}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ class Core:
     async def keep_accounts(self, settings: Settings) -> None:
         """Make the settings' accounts the ones that are known."""
         before = {view.name for view in self.fleet.accounts()}
-        views = [_view(account) for account in settings.accounts]
+        views = [self._view(account) for account in settings.accounts]
         self.fleet.keep_accounts(views)
         for view in views:
             await self.intake.open_account(view.key)
@@ -69,11 +69,13 @@ class Core:
         else:
             watch.looks[taken.collector].taken(taken)
 
-
-def _view(account: AccountSettings) -> AccountView:
-    return AccountView(
-        name=account.name,
-        account_id=account.id,
-        labels=account.labels,
-        credential_expires_at=account.api_key_expires,
-    )
+    def _view(self, account: AccountSettings) -> AccountView:
+        """What the settings say of an account. When a login's token ends they do not say: what was told stays."""
+        known = self.fleet.account(account.name)
+        told_at = known.credential_expires_at if known is not None and account.username is not None else None
+        return AccountView(
+            name=account.name,
+            account_id=account.id,
+            labels=account.labels,
+            credential_expires_at=account.api_key_expires or told_at,
+        )

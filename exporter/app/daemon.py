@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from exporter import __version__
 from exporter.app.core import Core
@@ -18,55 +18,69 @@ _GRACE_S = 2.0
 """For how long requests in flight may go on when the daemon stops; it must be gone within 5 s (contract)."""
 _LAST_WRITES_S = 1.0
 _EXPIRE_EVERY_S = 1.0
+_BACKGROUND = ("intake", "page", "clock", "expiry", "reload")
 
 
 class Daemon:
-    """Everything that `run` runs. `reread` gives the settings anew; it may raise ConfigurationError."""
+    """Everything that `run` runs. `reread` gives the settings anew; it may raise ConfigurationError. `on_listening` is
+    told the URLs that answer.
+    """
 
-    def __init__(self, settings: Settings, *, reread: Callable[[], Settings], clock: Clock) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reread: Callable[[], Settings],
+        clock: Clock,
+        on_listening: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
+        self._settings = self._started_with = settings
         self._reread = reread
         self._clock = clock
+        self._on_listening = on_listening
         self._core = Core(settings, clock=clock)
         self._jobs = Jobs(clock=clock)
         self._server = Server(page=self._core.page, fleet=self._core.fleet, clock=clock, version=__version__)
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._reloading = asyncio.Lock()
         self._reload_wanted = asyncio.Event()
+        self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve and collect until `stop`. Raises ListenFailed before the first request to the provider."""
         observer = self._core.observer
         await self._core.keep_accounts(self._settings)
+        observer.tasks_owned(_BACKGROUND)
         observer.configured(at_start=True)
         self._say_what_is_not_available()
         self._serve()
         addresses = [parse_listen_address(text) for text in self._settings.web.listen_address]
         urls = await self._server.start(addresses)
         observer.started(urls, accounts=len(self._settings.accounts))
+        self._on_listening(urls)
         try:
-            async with session_of(self._settings) as session, asyncio.TaskGroup() as group:
-                self._group, self._session = group, session
-                background = [
-                    self._own(name, work)
-                    for name, work in (
-                        ("intake", self._core.intake.run),
-                        ("page", self._core.page.run),
-                        ("clock", self._jobs.watch_clock),
-                        ("expiry", self._expire),
-                        ("reload", self._reload_on_request),
-                    )
-                ]
-                self._jobs.start()
-                for account in self._settings.accounts:
-                    self._start(account)
-                await stop.wait()
-                await self._wind_down()
-                for task in background:
-                    task.cancel()
+            self._session = session_of(self._settings)
+            try:
+                await self._work(stop)
+            finally:
+                await self._session.close()
         finally:
             await self._server.stop()
         observer.stopped()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        core = self._core
+        works = (core.intake.run, core.page.run, self._jobs.watch_clock, self._expire, self._reload_on_request)
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            background = [self._own(name, work) for name, work in zip(_BACKGROUND, works, strict=True)]
+            self._jobs.start()
+            for account in self._settings.accounts:
+                self._start(account)
+            await stop.wait()
+            await self._wind_down()
+            for task in background:
+                task.cancel()
 
     def request_reload(self) -> None:
         """Reload soon; for a signal's handler, which cannot wait."""
@@ -81,6 +95,8 @@ class Daemon:
     async def reload(self) -> str | None:
         """Read the settings anew and apply what has changed; return what is wrong with them, if anything is."""
         async with self._reloading:
+            if self._stopping:  # What is started now would be stopped by nobody.
+                return "the exporter is stopping"
             try:
                 settings = self._reread()
             except ConfigurationError as error:
@@ -92,24 +108,38 @@ class Daemon:
     async def _apply(self, settings: Settings) -> None:
         before, self._settings = self._settings, settings
         wanted = {account.name: made_of(account, settings) for account in settings.accounts}
-        for name, watch in list(self._core.watches.items()):
-            if wanted.get(name) != watch.made_of:
-                await self._stop(name)
+        changed = [name for name, watch in self._core.watches.items() if wanted.get(name) != watch.made_of]
+        for name in changed:
+            await self._stop(name)
+        if changed:  # An answer about an account that has another id now must not be taken for one about that.
+            await self._settled()
+        if before.api != settings.api:  # Every account was stopped for it; how to reach the provider has changed, too.
+            old, self._session = self._session, session_of(settings)
+            await old.close()
         self._core.intake.stale_after_s = settings.collect.stale_after_s
         await self._core.keep_accounts(settings)
         for account in settings.accounts:
             if account.name not in self._core.watches:
                 self._start(account)
         self._serve()
+        started = self._started_with
         kept = [
             name
-            for name, old, new in (
-                ("web.listen_address", before.web.listen_address, settings.web.listen_address),
-                ("state.path", before.state.path, settings.state.path),
+            for name, old_value, new_value in (
+                ("web.listen_address", started.web.listen_address, settings.web.listen_address),
+                ("web.config_file", started.web.config_file, settings.web.config_file),
+                ("state.path", started.state.path, settings.state.path),
+                ("state.wait", started.state.wait, settings.state.wait),
             )
-            if old != new
+            if old_value != new_value
         ]
         self._core.observer.configured(only_at_start=kept)
+
+    async def _settled(self) -> None:
+        """What was asked for before now is taken, if intake gets to it soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WRITES_S):
+                await self._core.intake.settled()
 
     def _say_what_is_not_available(self) -> None:
         state = self._settings.state
@@ -117,6 +147,8 @@ class Daemon:
             self._core.observer.not_available("state.path", "counters are kept in memory and begin at 0 at each start")
         if state.wait:
             self._core.observer.not_available("state.wait", "this process does not wait as a standby")
+        if self._settings.web.config_file is not None:
+            self._core.observer.not_available("web.config_file", "pages are served without TLS and to everybody")
 
     def _serve(self) -> None:
         web = self._settings.web
@@ -146,6 +178,8 @@ class Daemon:
 
     async def _wind_down(self) -> None:
         """Stop nudging, let requests in flight end, publish what they brought, so that a last scrape sees the truth."""
+        async with self._reloading:
+            self._stopping = True
         self._core.observer.stopping()
         self._jobs.stop()
         tasks = [task for tasks in self._tasks.values() for task in tasks]
@@ -157,10 +191,10 @@ class Daemon:
             for task in cut:
                 task.cancel()
             await asyncio.wait(tasks)
+        await self._settled()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WRITES_S):
-                await self._core.intake.settled()
-        await self._core.page.refresh()
+                await self._core.page.refresh()
 
     async def _expire(self) -> None:
         while True:

@@ -106,7 +106,7 @@ class Watch:
                 intake=intake,
                 clock=clock,
                 interval_s=intervals_s[name],
-                workers=settings.api.max_concurrency,
+                workers=_workers(settings.api.max_concurrency),
                 on_event=observer.told,
             )
             for name, make in VM_COLLECTORS.items()
@@ -120,8 +120,17 @@ class Watch:
 
 
 def made_of(account: AccountSettings, settings: Settings) -> tuple[object, ...]:
-    """The settings that a watch is built from."""
-    return account, settings.api, settings.collect, settings.shard
+    """The settings that a watch is built from; what is only shown is not among them."""
+    collect = settings.collect
+    asked_with = account.model_copy(update={"labels": {}, "api_key_expires": None})
+    return asked_with, settings.api, collect.inventory, collect.cpu, collect.traffic, settings.shard
+
+
+def _workers(max_concurrency: int) -> int:
+    """How many VMs a collector looks at at the same time. The collectors of an account share its places: one that hangs
+    in all of its own must leave some to the other, and one to the listing.
+    """
+    return max(1, (max_concurrency - 1) // len(VM_COLLECTORS))
 
 
 def _credentials(account: AccountSettings) -> Credentials:

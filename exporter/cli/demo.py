@@ -1,6 +1,7 @@
 """`gigas-exporter demo`: the daemon against the simulated API, with nothing to configure."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -16,6 +17,9 @@ __all__ = ["demo"]
 
 _LOOKS_PER_STEP = 5
 """So that a bucket is seen soon after it is published, however short the steps are."""
+_LONGEST_LISTING_S = 10.0
+_LONGEST_LOOK_S = 60.0
+"""However long the steps are: who plays with a VM wants to see what becomes of it."""
 _STALE_STEPS = 6
 
 
@@ -36,20 +40,33 @@ def demo(vms: int, step: float, listen: str, level: str, form: str) -> None:
 
 async def _demonstrate(options: SimulatorOptions, flags: dict[str, Any]) -> None:
     async with simulate(options, clock=SystemClock()) as url:
+
+        def greet(urls: Sequence[str]) -> None:
+            where = _within_reach(urls[0])
+            click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s. Open {where}/ (Ctrl-C ends it).")
+            click.echo(f"The simulated provider, to play with: {url}/")
+
         settings = _settings(options, url, flags)
-        listen = settings.web.listen_address[0]
-        where = f"http://localhost{listen}" if listen.startswith(":") else f"http://{listen}"
-        click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s. Open {where}/ (Ctrl-C ends it).")
-        click.echo(f"The simulated provider, to play with: {url}/")
-        await serve(settings, reread=lambda: _settings(options, url, flags))
+        await serve(settings, reread=lambda: _settings(options, url, flags), on_listening=greet)
+
+
+def _within_reach(url: str) -> str:
+    """The address to open: one that stands for all of this machine's is none that a browser takes."""
+    for everywhere in ("//0.0.0.0:", "//[::]:"):
+        url = url.replace(everywhere, "//localhost:")
+    return url
 
 
 def _settings(options: SimulatorOptions, url: str, flags: dict[str, Any]) -> Settings:
-    interval = f"{max(0.1, options.step_s / _LOOKS_PER_STEP):g}"
+    interval_s = max(0.1, options.step_s / _LOOKS_PER_STEP)
     account = {"ID": options.accounts[0], "NAME": "demo", "API_KEY": options.api_key}
     environ = {f"GIGAS_EXPORTER_ACCOUNTS__0__{name}": value for name, value in account.items()}
     environ["GIGAS_EXPORTER_API__URL"] = url
-    environ["GIGAS_EXPORTER_COLLECT__STALE_AFTER"] = f"{_STALE_STEPS * options.step_s:g}"
-    for collector in ("INVENTORY", "CPU", "TRAFFIC"):
-        environ[f"GIGAS_EXPORTER_COLLECT__{collector}__INTERVAL"] = interval
+    environ["GIGAS_EXPORTER_COLLECT__STALE_AFTER"] = f"{_STALE_STEPS * options.step_s:.3f}"
+    for collector, longest_s in (
+        ("INVENTORY", _LONGEST_LISTING_S),
+        ("CPU", _LONGEST_LOOK_S),
+        ("TRAFFIC", _LONGEST_LOOK_S),
+    ):
+        environ[f"GIGAS_EXPORTER_COLLECT__{collector}__INTERVAL"] = f"{min(interval_s, longest_s):.3f}"
     return load(flags=flags, environ=environ, file=None)

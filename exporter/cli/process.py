@@ -1,8 +1,9 @@
 """The process around the daemon: signals, logs, and secrets kept out of them."""
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
@@ -26,14 +27,25 @@ def _secrets(settings: Settings) -> Iterator[str]:
     for account in settings.accounts:
         for secret in (account.secret(), account.totp_secret()):
             if secret is not None:
-                yield secret.read()
+                # A file may go between being checked and being read again: whoever needs it will say so.
+                with contextlib.suppress(OSError, ValueError):
+                    yield secret.read()
 
 
-async def serve(settings: Settings, *, reread: Callable[[], Settings]) -> None:
+async def serve(
+    settings: Settings,
+    *,
+    reread: Callable[[], Settings],
+    on_listening: Callable[[Sequence[str]], None] = lambda _: None,
+) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
-    ready_to_log(settings)
     stop = asyncio.Event()
-    daemon = Daemon(settings, reread=lambda: ready_to_log(reread()), clock=SystemClock())
+    daemon = Daemon(
+        ready_to_log(settings),
+        reread=lambda: ready_to_log(reread()),
+        clock=SystemClock(),
+        on_listening=on_listening,
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -1,7 +1,9 @@
 """`gigas-exporter simulate`: the simulated API alone."""
 
 import asyncio
+import os
 import signal
+import socket
 from pathlib import Path
 
 import click
@@ -53,9 +55,10 @@ def _faults(file: Path | None) -> tuple[Fault, ...]:
     try:
         return load_faults(file.read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"cannot read {file}: {getattr(error, 'strerror', 'not text')}") from None
+        reason = getattr(error, "strerror", "not text")
+        raise click.BadParameter(f"cannot read {file}: {reason}", param_hint="'--faults'") from None
     except ValueError as error:
-        raise click.BadParameter(f"{file}: {error}") from None
+        raise click.BadParameter(f"{file}: {error}", param_hint="'--faults'") from None
 
 
 async def _serve(options: SimulatorOptions, faults: tuple[Fault, ...], host: str | None, port: int) -> None:
@@ -64,7 +67,20 @@ async def _serve(options: SimulatorOptions, faults: tuple[Fault, ...], host: str
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with serve(options, clock=SystemClock(), faults=faults, host=host, port=port) as url:
-            click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s: {url}/ (Ctrl-C ends it).")
+            where = f"http://{_written(host or 'localhost')}:{url.rpartition(':')[2]}"
+            click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s: {where}/ (Ctrl-C ends it).")
             await stop.wait()
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host or ''}:{port}: {error.strerror}") from error
+        raise click.ClickException(f"cannot listen on {_written(host or '')}:{port}: {_reason(error)}") from error
+
+
+def _written(host: str) -> str:
+    """A host as it is written before a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _reason(error: OSError) -> str:
+    """Why it cannot be listened on. asyncio's own text repeats the address; a name's trouble has numbers of its own."""
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return (error.strerror or str(error)).lower()
+    return os.strerror(error.errno).lower()

@@ -66,8 +66,7 @@ class Fleet:
         for view in views:
             known = self._accounts.get(view.name)
             if known is not None and known.account_id == view.account_id:
-                expires_at = view.credential_expires_at or known.credential_expires_at
-                kept[view.name] = replace(known, labels=view.labels, credential_expires_at=expires_at)
+                kept[view.name] = replace(known, labels=view.labels, credential_expires_at=view.credential_expires_at)
             else:
                 kept[view.name] = view
                 self._vms[view.name] = {}

@@ -25,6 +25,7 @@ class Jobs:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
+        self._nudges: dict[str, tuple[Callable[[], None], float]] = {}
         self._scheduler = AsyncIOScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -37,9 +38,15 @@ class Jobs:
         self._scheduler.shutdown(wait=False)
 
     def add(self, job_id: str, nudge: Callable[[], None], *, interval_s: float) -> None:
-        self._scheduler.add_job(nudge, self._trigger(interval_s), id=job_id, replace_existing=True)
+        # A coroutine function: APScheduler runs any other in a thread, from which no event of the loop may be set.
+        async def nudging() -> None:
+            nudge()
+
+        self._nudges[job_id] = nudge, interval_s
+        self._scheduler.add_job(nudging, self._trigger(interval_s), id=job_id, replace_existing=True)
 
     def remove(self, job_id: str) -> None:
+        del self._nudges[job_id]
         self._scheduler.remove_job(job_id)
 
     async def watch_clock(self) -> None:
@@ -49,10 +56,13 @@ class Jobs:
             await self._clock.sleep(_LOOK_EVERY_S)
             now_s = self._clock.wall_s() - self._clock.monotonic_s()
             if abs(now_s - before_s) > _JUMP_S:
-                for job in self._scheduler.get_jobs():
-                    job.func()
-                    job.reschedule(self._trigger(job.trigger.interval.total_seconds()))
+                self._arm_anew()
             before_s = now_s
+
+    def _arm_anew(self) -> None:
+        for job_id, (nudge, interval_s) in self._nudges.items():
+            nudge()
+            self._scheduler.reschedule_job(job_id, trigger=self._trigger(interval_s))
 
     @staticmethod
     def _trigger(interval_s: float) -> IntervalTrigger:

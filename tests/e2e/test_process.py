@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -254,9 +255,10 @@ async def test_what_comes_later_says_so() -> None:
         assert "not available yet" in errors
 
 
-async def test_the_demonstration_has_metrics_within_fifteen_seconds_and_ends_with_ctrl_c() -> None:
+@pytest.mark.parametrize("step", ["1s", "2s", "7s", "1h"])
+async def test_the_demonstration_has_metrics_within_fifteen_seconds_and_ends_with_ctrl_c(step: str) -> None:
     port = free_port()
-    async with exporter("demo", "--web.listen-address", f"127.0.0.1:{port}", "--step", "2s") as run:
+    async with exporter("demo", "--web.listen-address", f"127.0.0.1:{port}", "--step", step) as run:
         await answers(f"http://127.0.0.1:{port}/", within_s=15, alive=[run])
 
         async def full() -> bool:
@@ -265,8 +267,48 @@ async def test_the_demonstration_has_metrics_within_fifteen_seconds_and_ends_wit
             return len(list(page.each("gigas_vm_info"))) == 25 and len(list(page.each("gigas_vm_cpu_usage_ratio"))) > 20
 
         await eventually(full, within_s=15)
+        assert f"Open http://127.0.0.1:{port}/ " in run.output.decode()
         run.signal(signal.SIGINT)
+        run.signal(signal.SIGINT)  # whoever is impatient gets no traceback for it
         assert await run.ended(within_s=5) == 0
+        assert "Traceback" not in run.log()
+
+
+async def test_what_cannot_be_started_says_so_in_a_line(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.yml"
+    faults.write_text("- kind: nothing-known\n")
+    async with provider() as simulated:
+        port = simulated.url.rpartition(":")[2]
+        for command, code, line in (
+            (("demo", "--web.listen-address", f"127.0.0.1:{port}"), 1, "address already in use"),
+            (("demo", "--step", "0s"), 2, "Invalid value for '--step'"),
+            (("simulate", "--listen-address", f"127.0.0.1:{port}"), 1, f"127.0.0.1:{port}: address already in use"),
+            (("simulate", "--listen-address", "[::1]:999999"), 2, "Invalid value for '--listen-address'"),
+            (("simulate", "--faults", str(faults)), 2, f"'--faults': {faults}: faults.0.kind: no such kind"),
+            (("simulate", "--faults", str(tmp_path)), 2, f"'--faults': cannot read {tmp_path}: Is a directory"),
+        ):
+            ended, output, errors = await finished(*command)
+            assert (ended, output) == (code, ""), errors
+            assert errors.startswith("gigas-exporter: ")
+            assert line in errors
+            assert len(errors.splitlines()) == 1
+
+
+async def test_an_address_of_ipv6_is_shown_as_a_browser_takes_it() -> None:
+    port = free_port()
+    async with exporter("simulate", "--listen-address", f"[::1]:{port}") as run:
+        await answers(f"http://[::1]:{port}/", alive=[run])
+        assert f"http://[::1]:{port}/ " in run.output.decode()
+
+
+async def test_a_stop_right_after_the_start_is_clean() -> None:
+    async with provider() as simulated:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            async with exporter("run", **account(simulated.url, free_port())) as run:
+                await eventually(partial(said, run, "msg=listening"), every_s=0.001)
+                run.signal(number)
+                assert await run.ended(within_s=5) == 0
+                assert "Traceback" not in run.log()
 
 
 async def test_promtool_finds_nothing_to_mend(tmp_path: Path) -> None:

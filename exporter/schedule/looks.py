@@ -1,0 +1,302 @@
+"""One collector of one account that looks at VMs, each when it is due."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+
+from exporter.clock import Clock
+from exporter.collectors import InventoryReading, Reading, VmCollector
+from exporter.fleet import Fleet, is_running
+from exporter.gigas import AccountClient, GigasError
+from exporter.intake import Intake, Taken
+from exporter.schedule.due import Due
+from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, phase_of
+from exporter.schedule.rounds import CollectorRan, LookFailed, OnEvent, nudged_within
+from exporter.schedule.supervise import outlived
+
+__all__ = ["VmRound"]
+
+_UNTAKEN_S = 15.0
+"""A VM is due again so long after a look whose answer intake has not taken, or that met a fault of ours."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A VM as one to look at. `counts`: whether it is of those that tell if the collector fails as a whole. `asked_s`:
+    when it was asked last, monotonic. `failure`: why the last look failed, None if it did not.
+    """
+
+    phase: float
+    running: bool
+    counts: bool = True
+    habit: Habit = field(default_factory=Habit)
+    asked_s: float = 0.0
+    failures: int = 0
+    failure: GigasError | None = None
+
+
+class VmRound:
+    """Looks at every VM of the account that is due, so many at a time. A look that lasts delays no other.
+
+    A run, as it is told, is everything from a first look until nothing is due; a long one is told at every interval.
+    It has failed as a whole while no running VM can be looked at. Then one at a time is tried, ever more seldom: a
+    provider that is down is not asked more than one that works. When one answers, all that are due follow.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: AccountClient,
+        collector: VmCollector,
+        name: str,
+        fleet: Fleet,
+        intake: Intake,
+        clock: Clock,
+        interval_s: float,
+        workers: int,
+        on_event: OnEvent,
+    ) -> None:
+        self._client = client
+        self._collector = collector
+        self._name = name
+        self._fleet = fleet
+        self._intake = intake
+        self._clock = clock
+        self._interval_s = interval_s
+        self._workers = workers
+        self._on_event = on_event
+        self._nudged = asyncio.Event()
+        self._stopping = False
+        self._learned = Learned()
+        self._watched: dict[str, _Watched] = {}
+        self._due = Due()
+        self._looking: set[str] = set()
+        self._well: set[str] = set()
+        """The VMs that count and do not fail."""
+        self._causes: Counter[str] = Counter()
+        """Of the VMs that fail."""
+        self._enough_failures: int | None = None
+        """So many VMs speak for all, while none has answered."""
+        self._last_error: GigasError | None = None
+        self._failed_tries = 0
+        self._held_until_s = 0.0
+        self._run_since_s: float | None = None
+        self._know_vms()
+
+    def nudge(self) -> None:
+        self._nudged.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.nudge()
+
+    def listed(self, _: InventoryReading) -> None:
+        """Look at VMs that are new, or run again, at once; forget those that are gone."""
+        self._know_vms()
+        self._held_until_s = 0.0  # The account answers: so may what it did not answer before.
+        self.nudge()
+
+    def taken(self, taken: Taken) -> None:
+        """Learn from an answer when to look at that VM again."""
+        known = self._watched.get(taken.vm_id)
+        if known is None:
+            return
+        seen = None
+        if taken.end_at is not None and taken.width_s is not None:
+            seen = Seen(taken.asked_at, taken.end_at, taken.width_s, taken.filled)
+        self._learned, known.habit, delay_s = next_look(
+            self._learned,
+            known.habit,
+            seen,
+            running=known.running,
+            phase=known.phase,
+            interval_s=self._interval_s,
+        )
+        if taken.vm_id not in self._looking:
+            self._due.put(taken.vm_id, known.asked_s + delay_s)
+            self.nudge()
+
+    async def run(self) -> None:
+        now_s = self._clock.monotonic_s()
+        for lost in (vm_id for vm_id in self._watched if vm_id not in self._due):
+            self._due.put(lost, now_s)  # It was being looked at when a fault of ours ended this task.
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                while (vm_id := self._startable()) is not None:
+                    self._note_run()
+                    group.create_task(self._look_outliving(vm_id))
+                self._tell_of_run()
+                await nudged_within(self._nudged, self._wait_s())
+
+    async def once(self) -> GigasError | None:
+        """Look at every VM once; return a cause if no running one could be looked at.
+
+        When the first ones all fail, the others are taken to: who waits for the end must not wait for 1 000 timeouts.
+        """
+        waiting = iter(tuple(self._watched))
+        self._enough_failures = self._workers
+
+        async def work() -> None:
+            for vm_id in waiting:
+                if self._whole_failure() is None:
+                    await self._look_outliving(vm_id)
+                else:
+                    self._intake.failed(self._client.account, vm_id, self._name)
+
+        self._note_run()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._workers, len(self._watched))):
+                group.create_task(work())
+        self._tell_of_run()
+        return self._whole_failure()
+
+    def _know_vms(self) -> None:
+        """Make the fleet's VMs the ones that are watched."""
+        vms = self._fleet.vms(self._client.account)
+        for vm_id in self._watched.keys() - vms.keys():
+            self._forget(vm_id)
+        now_s = self._clock.monotonic_s()
+        running = {vm_id for vm_id, vm in vms.items() if is_running(vm.machine.status)}
+        for vm_id in vms:
+            known = self._watched.get(vm_id)
+            if known is None:
+                known = self._watched[vm_id] = _Watched(phase_of(vm_id), vm_id in running)
+                self._due.put(vm_id, now_s)
+            elif vm_id in running and not known.running and vm_id not in self._looking:
+                self._due.put(vm_id, now_s)
+            known.running = vm_id in running
+            # A VM that is off is looked at too seldom to say how the collector fares, unless there are only such.
+            known.counts = known.running or not running
+            self._note_health(vm_id, known)
+
+    def _forget(self, vm_id: str) -> None:
+        known = self._watched.pop(vm_id)
+        self._note_failure(known, None)
+        self._due.drop(vm_id)
+        self._well.discard(vm_id)
+
+    def _startable(self) -> str | None:
+        """Take out a VM that may be looked at now."""
+        now_s = self._clock.monotonic_s()
+        if len(self._looking) >= self._most() or (self._whole_failure() and now_s < self._held_until_s):
+            return None
+        vm_id = self._due.pop(until_s=now_s)
+        if vm_id is not None:
+            self._looking.add(vm_id)
+        return vm_id
+
+    def _wait_s(self) -> float | None:
+        """For how long nothing can be begun, as far as is known; None: until a nudge."""
+        next_s = self._due.next_s()
+        if next_s is None or len(self._looking) >= self._most():
+            return None
+        from_s = max(next_s, self._held_until_s) if self._whole_failure() else next_s
+        return max(0.0, from_s - self._clock.monotonic_s())
+
+    def _most(self) -> int:
+        return self._workers if self._whole_failure() is None else 1
+
+    async def _look_outliving(self, vm_id: str) -> None:
+        """Look at a VM; whatever happens, it is due again some time."""
+        self._looking.add(vm_id)
+        try:
+            task = f"{self._client.account}/{self._name}"
+            if not await outlived(task, partial(self._look, vm_id), on_event=self._on_event):
+                self._again(vm_id, _UNTAKEN_S)
+        finally:
+            self._looking.discard(vm_id)
+            self.nudge()
+
+    async def _look(self, vm_id: str) -> None:
+        vm, known = self._fleet.vms(self._client.account).get(vm_id), self._watched.get(vm_id)
+        if vm is None or known is None:
+            return
+        known.asked_s = self._clock.monotonic_s()
+        try:
+            reading = await self._collector.look(self._client, vm.machine, width_hint_s=self._learned.width_s)
+        except GigasError as error:
+            self._failed(vm_id, known, error)
+        else:
+            self._answered(vm_id, known, reading)
+            await self._intake.submit(reading)
+
+    def _failed(self, vm_id: str, known: _Watched, error: GigasError) -> None:
+        if self._watched.get(vm_id) is not known:
+            return  # It went meanwhile: that may be why.
+        news = known.failure is None or known.failure.cause != error.cause
+        known.failures += 1
+        self._note_failure(known, error)
+        self._note_health(vm_id, known)
+        self._again(vm_id, after_failure(known.failures, interval_s=self._interval_s, phase=known.phase))
+        self._last_error = error
+        if self._whole_failure() is not None:
+            self._failed_tries += 1
+            pause_s = after_failure(self._failed_tries, interval_s=self._interval_s, phase=known.phase)
+            self._held_until_s = self._clock.monotonic_s() + pause_s
+        self._intake.failed(self._client.account, vm_id, self._name)
+        if news:
+            self._on_event(LookFailed(self._client.account, self._name, vm_id, error))
+
+    def _answered(self, vm_id: str, known: _Watched, reading: Reading) -> None:
+        if self._watched.get(vm_id) is not known:
+            return
+        # A request may have waited for its turn: what was seen is as old as the question, not as the wish to ask.
+        now_s = self._clock.monotonic_s()
+        since_s = self._clock.wall_s() - reading.asked_seen_at
+        known.asked_s = now_s - min(max(0.0, since_s), now_s - known.asked_s)
+        if known.failure is not None:
+            self._on_event(LookFailed(self._client.account, self._name, vm_id, None))
+        self._enough_failures = None
+        known.failures = self._failed_tries = 0
+        self._note_failure(known, None)
+        self._note_health(vm_id, known)
+        self._again(vm_id, _UNTAKEN_S)  # Until intake has taken the answer and tells what it has shown.
+
+    def _again(self, vm_id: str, delay_s: float) -> None:
+        if vm_id in self._watched:
+            self._due.put(vm_id, self._clock.monotonic_s() + delay_s)
+
+    def _note_failure(self, known: _Watched, error: GigasError | None) -> None:
+        if known.failure is not None:
+            self._causes[known.failure.cause] -= 1
+        if error is not None:
+            self._causes[error.cause] += 1
+        self._causes = +self._causes
+        known.failure = error
+
+    def _note_health(self, vm_id: str, known: _Watched) -> None:
+        if known.counts and known.failure is None:
+            self._well.add(vm_id)
+        else:
+            self._well.discard(vm_id)
+
+    def _whole_failure(self) -> GigasError | None:
+        """A cause, if no VM that counts can be looked at."""
+        enough = self._enough_failures is not None and self._causes.total() >= self._enough_failures
+        return self._last_error if self._causes and (enough or not self._well) else None
+
+    def _note_run(self) -> None:
+        if self._run_since_s is None:
+            self._run_since_s = self._clock.monotonic_s()
+
+    def _tell_of_run(self) -> None:
+        """Tell of the run if it has ended, or has lasted."""
+        if self._run_since_s is None:
+            return
+        now_s = self._clock.monotonic_s()
+        ended = not self._looking and self._wait_s() != 0
+        if not ended and now_s - self._run_since_s < self._interval_s:
+            return
+        self._on_event(
+            CollectorRan(
+                account=self._client.account,
+                collector=self._name,
+                duration_s=now_s - self._run_since_s,
+                vms=len(self._watched),
+                failing=self._causes.total(),
+                causes=tuple(sorted(self._causes)),
+                error=self._whole_failure(),
+            )
+        )
+        self._run_since_s = None if ended else now_s

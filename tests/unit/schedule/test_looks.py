@@ -1,0 +1,236 @@
+"""Each VM is looked at when it is due, whatever becomes of the others."""
+
+import asyncio
+from functools import partial
+
+from exporter.fleet import Outcome
+from exporter.schedule import TaskFailed
+from tests.unit.schedule.looking import Looking, looking, not_found
+from tests.waiting import eventually
+
+
+async def test_a_vm_that_appears_is_looked_at_at_once_whatever_the_interval() -> None:
+    async with looking(interval_s=900.0) as at_work:
+        await at_work.listed("a", "b")
+        await eventually(lambda: at_work.asked("a", "b"), within_s=2)
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: at_work.asked("c"), within_s=2)
+        assert at_work.provider.asked == {"a": 1, "b": 1, "c": 1}
+
+
+async def test_a_vm_that_runs_again_is_looked_at_at_once() -> None:
+    async with looking(interval_s=0.1) as at_work:
+        await at_work.listed("a", status="offline")
+        await eventually(lambda: at_work.asked("a"), within_s=2)
+        await at_work.listed("a", status="offline")
+        assert at_work.provider.asked["a"] == 1
+        await at_work.listed("a", status="online")
+        await eventually(lambda: at_work.asked("a", times=2), within_s=2)
+
+
+async def test_a_vm_that_hangs_delays_no_other() -> None:
+    async with looking(workers=2) as at_work:
+        at_work.provider.hanging["a"] = asyncio.Event()
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: at_work.asked("a", "b", "c"), within_s=2)
+        for more in range(5):
+            await at_work.listed("a", "b", "c", f"new-{more}")
+            await eventually(partial(at_work.asked, f"new-{more}"), within_s=2)
+        assert at_work.provider.asked["a"] == 1  # it is not asked a second time meanwhile
+        assert at_work.round._whole_failure() is None
+
+
+async def test_a_run_that_lasts_is_told_of_at_every_interval() -> None:
+    async with looking(interval_s=0.1) as at_work:
+        at_work.provider.hanging["a"] = asyncio.Event()
+        await at_work.listed("a")
+        await eventually(lambda: at_work.asked("a"))
+
+        async def told() -> bool:
+            at_work.round.nudge()
+            return len(at_work.runs()) >= 3
+
+        await eventually(told, within_s=3)
+        assert all(run.error is None for run in at_work.runs())
+
+
+async def test_no_more_vms_are_looked_at_at_the_same_time_than_there_are_workers() -> None:
+    async with looking(workers=3) as at_work:
+        names = [f"vm-{number}" for number in range(20)]
+        await at_work.listed(*names)
+        await eventually(lambda: at_work.asked(*names))
+        assert at_work.provider.most_at_once == 3
+
+
+async def test_a_vm_that_fails_is_asked_again_and_is_one_failing_of_many() -> None:
+    async with looking() as at_work:
+        at_work.provider.failing["a"] = not_found()
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: at_work.asked("a", "b", "c", times=1))
+        await eventually(lambda: at_work.asked("a", times=3), within_s=5)
+        assert at_work.provider.asked["b"] == 1
+        last = at_work.runs()[-1]
+        assert (last.error, last.failing, last.vms, last.causes) == (None, 1, 3, ("HTTP 404",))
+        assert [event.vm_id for event in at_work.failures()] == ["a"]  # once, not at every look
+
+
+async def test_a_failure_is_told_when_it_begins_changes_and_ends() -> None:
+    async with looking() as at_work:
+        at_work.provider.failing["a"] = not_found()
+        await at_work.listed("a", "b")
+        await eventually(lambda: at_work.asked("a", times=2))
+        at_work.provider.failing["a"] = not_found("HTTP 410")
+        await eventually(lambda: told(at_work, 2))
+        del at_work.provider.failing["a"]
+        await eventually(lambda: told(at_work, 3), within_s=5)
+        causes = [event.error and event.error.cause for event in at_work.failures()]
+        assert causes == ["HTTP 404", "HTTP 410", None]
+        await eventually(lambda: nothing_fails(at_work))
+
+
+async def told(at_work: Looking, times: int) -> bool:
+    return len(at_work.failures()) >= times
+
+
+async def nothing_fails(at_work: Looking) -> bool:
+    return at_work.runs()[-1].failing == 0
+
+
+async def test_a_collector_fails_as_a_whole_when_no_running_vm_can_be_looked_at() -> None:
+    async with looking() as at_work:
+        for vm_id in ("a", "b", "c"):
+            at_work.provider.failing[vm_id] = not_found()
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: failed_as_a_whole(at_work))
+        at_work.provider.failing.clear()
+        await eventually(lambda: nothing_fails(at_work), within_s=5)
+        assert at_work.runs()[-1].error is None
+
+
+async def failed_as_a_whole(at_work: Looking) -> bool:
+    return bool(at_work.runs()) and at_work.runs()[-1].error is not None
+
+
+async def test_while_nothing_answers_one_vm_at_a_time_is_tried() -> None:
+    async with looking(interval_s=0.05, workers=8) as at_work:
+        names = [f"vm-{number}" for number in range(40)]
+        for name in names:
+            at_work.provider.failing[name] = not_found()
+        await at_work.listed(*names)
+        await eventually(lambda: failed_as_a_whole(at_work))
+        first, at_work.provider.most_at_once = at_work.provider.asked.total(), 0
+        assert first <= len(names) + 8
+        await eventually(lambda: tried(at_work, first + 4), within_s=10)
+        assert at_work.provider.most_at_once == 1
+        at_work.provider.failing.clear()
+        await eventually(lambda: at_work.asked(*names), within_s=10)
+
+
+async def tried(at_work: Looking, times: int) -> bool:
+    return at_work.provider.asked.total() >= times
+
+
+async def test_vms_that_are_off_do_not_say_how_the_collector_fares() -> None:
+    async with looking() as at_work:
+        await at_work.listed("off", status="offline")
+        await eventually(lambda: at_work.asked("off"))
+        await eventually(lambda: has_run(at_work))
+        assert at_work.runs()[-1].error is None
+
+
+async def has_run(at_work: Looking) -> bool:
+    return bool(at_work.runs())
+
+
+async def test_a_bug_that_one_vm_meets_ends_no_look_at_the_others() -> None:
+    async with looking() as at_work:
+        at_work.provider.failing["a"] = ZeroDivisionError("a bug")
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: at_work.asked("a", "b", "c"))
+        await at_work.listed("a", "b", "c", "d")
+        await eventually(lambda: at_work.asked("d"))
+        bugs = [event for event in at_work.events if isinstance(event, TaskFailed)]
+        assert [(bug.task, type(bug.error)) for bug in bugs] == [("production/traffic", ZeroDivisionError)]
+        assert at_work.provider.asked["a"] == 1
+
+
+async def test_a_vm_that_goes_is_forgotten_even_while_it_is_looked_at() -> None:
+    async with looking() as at_work:
+        at_work.provider.failing["a"] = not_found()
+        at_work.provider.failing["b"] = not_found()
+        at_work.provider.hanging["b"] = asyncio.Event()
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: at_work.asked("a", "b", "c"))
+        await at_work.listed("c")
+        at_work.provider.hanging["b"].set()
+        await at_work.listed("c")
+        round_ = at_work.round
+        assert set(round_._watched) == round_._well == {"c"}
+        assert not round_._causes
+        assert "a" not in round_._due
+        assert "b" not in round_._due
+        await eventually(lambda: idle(at_work))
+
+
+async def idle(at_work: Looking) -> bool:
+    """Nothing is looked at, and the next look is some time away: a VM that is gone must not keep the task awake."""
+    wait_s = at_work.round._wait_s()
+    return not at_work.round._looking and wait_s is not None and wait_s > 0.1
+
+
+async def test_a_round_that_stops_lets_what_is_in_flight_end_and_begins_nothing() -> None:
+    async with looking(runs=False) as at_work, asyncio.TaskGroup() as group:
+        at_work.provider.hanging["a"] = asyncio.Event()
+        running = group.create_task(at_work.round.run())
+        await at_work.listed("a")
+        await eventually(lambda: at_work.asked("a"))
+        at_work.round.stop()
+        await at_work.listed("a", "b")
+        assert not running.done()
+        at_work.provider.hanging["a"].set()
+        await running
+        await at_work.intake.settled()
+        assert at_work.provider.asked == {"a": 1}
+        assert at_work.fleet.vms("production")["a"].interfaces
+
+
+async def test_a_round_that_was_ended_by_a_fault_looks_at_every_vm_again() -> None:
+    async with looking(runs=False) as at_work:
+        at_work.provider.hanging["a"] = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(at_work.round.run())
+            await at_work.listed("a")
+            await eventually(lambda: at_work.asked("a"))
+            running.cancel()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(at_work.round.run())
+            await eventually(lambda: at_work.asked("a", times=2))
+            running.cancel()
+
+
+async def test_a_round_that_is_made_anew_looks_at_the_vms_that_are_known_at_once() -> None:
+    async with looking() as at_work:
+        await at_work.listed("a")
+        await eventually(lambda: at_work.asked("a"))
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(at_work.build().run())
+            await eventually(lambda: at_work.asked("a", times=2))
+            running.cancel()
+
+
+async def test_once_looks_at_every_vm_and_gives_up_when_the_first_ones_all_fail() -> None:
+    async with looking(runs=False, workers=4) as at_work:
+        names = [f"vm-{number}" for number in range(30)]
+        await at_work.listed(*names)
+        assert await at_work.round.once() is None
+        assert at_work.provider.asked.total() == 30
+    async with looking(runs=False, workers=4) as at_work:
+        await at_work.listed(*names)
+        for name in names:
+            at_work.provider.failing[name] = not_found()
+        error = await at_work.round.once()
+        assert error is not None
+        assert at_work.provider.asked.total() <= 8
+        outcomes = {vm.traffic_outcome for vm in at_work.fleet.vms("production").values()}
+        assert outcomes == {Outcome.FAILING}
+        assert at_work.runs()[-1].error is error
