@@ -28,7 +28,7 @@ demo: $(RUN_READY)  ## Run the exporter against a simulated account: http://loca
 	@exec $(BIN)/gigas-exporter demo
 
 test: $(READY)  ## Run every test: the fast ones first, then those with real servers and processes.
-	$(PYTEST) exporter/counting exporter/web exporter/collectors --doctest-modules -q --no-header
+	$(PYTEST) exporter --doctest-modules -q --no-header
 	$(PYTEST) $(TESTS) --cov --cov-report=term
 
 unit: $(READY)  ## Run the unit and property tests only.

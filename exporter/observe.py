@@ -13,7 +13,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.gigas import Event, RequestDone, Throttled
-from exporter.intake import FleetChanged, ReadingTaken
+from exporter.intake import FleetChanged, FoldFailed, ReadingTaken
 from exporter.logs import Lasting
 from exporter.metrics import Own
 from exporter.schedule import CollectorRan, LookFailed, TaskFailed
@@ -26,7 +26,7 @@ _TRACEBACK_EVERY_S = 3_600.0
 """A fault of ours that comes again and again is counted each time, and said again after so long."""
 _COLLECTORS = ("inventory", "cpu", "traffic")
 
-_Told = Event | ReadingTaken | FleetChanged | CollectorRan | LookFailed | TaskFailed
+_Told = Event | ReadingTaken | FleetChanged | FoldFailed | CollectorRan | LookFailed | TaskFailed
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class Observer:
                 Throttled: self._throttled,
                 ReadingTaken: self._reading_taken,
                 FleetChanged: self._fleet_changed,
+                FoldFailed: self._fold_failed,
                 CollectorRan: self._collector_ran,
                 LookFailed: self._look_failed,
                 TaskFailed: self._task_failed,
@@ -214,12 +215,18 @@ class Observer:
             )
 
     def _task_failed(self, event: TaskFailed) -> None:
-        self._own.counter("gigas_exporter_internal_errors_total").labels(event.task).inc()
+        self._fault(event.task, event.error, again_in_s=event.pause_s)
+
+    def _fold_failed(self, event: FoldFailed) -> None:
+        self._fault("intake", event.error, account=event.account, collector=event.collector, vm_id=event.vm_id)
+
+    def _fault(self, task: str, error: Exception, **where: object) -> None:
+        self._own.counter("gigas_exporter_internal_errors_total").labels(task).inc()
         # A traceback for each kind of fault, not for each VM that meets it at each look.
-        kind, now_s = (event.task, _kind_of(event.error)), self._clock.monotonic_s()
+        kind, now_s = (task, _kind_of(error)), self._clock.monotonic_s()
         if now_s >= self._told_until_s.get(kind, now_s):
             self._told_until_s[kind] = now_s + _TRACEBACK_EVERY_S
-            self._log.error("internal error", task=event.task, again_in_s=event.pause_s, exc_info=event.error)
+            self._log.error("internal error", task=task, exc_info=error, **where)
 
 
 def _tasks_of(account: str) -> tuple[str, ...]:

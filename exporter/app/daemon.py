@@ -127,7 +127,6 @@ class Daemon:
             name
             for name, old_value, new_value in (
                 ("web.listen_address", started.web.listen_address, settings.web.listen_address),
-                ("web.config_file", started.web.config_file, settings.web.config_file),
                 ("state.path", started.state.path, settings.state.path),
                 ("state.wait", started.state.wait, settings.state.wait),
             )
@@ -147,8 +146,6 @@ class Daemon:
             self._core.observer.not_available("state.path", "counters are kept in memory and begin at 0 at each start")
         if state.wait:
             self._core.observer.not_available("state.wait", "this process does not wait as a standby")
-        if self._settings.web.config_file is not None:
-            self._core.observer.not_available("web.config_file", "pages are served without TLS and to everybody")
 
     def _serve(self) -> None:
         web = self._settings.web

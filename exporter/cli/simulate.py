@@ -1,9 +1,7 @@
 """`gigas-exporter simulate`: the simulated API alone."""
 
 import asyncio
-import os
 import signal
-import socket
 from pathlib import Path
 
 import click
@@ -11,6 +9,7 @@ import click
 from exporter.clock import SystemClock
 from exporter.settings import parse_listen_address, positive_duration
 from exporter.simulator import Fault, SimulatorOptions, load_faults, serve
+from exporter.web import ListenFailed
 
 __all__ = ["checked_step", "simulate"]
 
@@ -67,20 +66,7 @@ async def _serve(options: SimulatorOptions, faults: tuple[Fault, ...], host: str
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with serve(options, clock=SystemClock(), faults=faults, host=host, port=port) as url:
-            where = f"http://{_written(host or 'localhost')}:{url.rpartition(':')[2]}"
-            click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s: {where}/ (Ctrl-C ends it).")
+            click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s: {url}/ (Ctrl-C ends it).")
             await stop.wait()
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {_written(host or '')}:{port}: {_reason(error)}") from error
-
-
-def _written(host: str) -> str:
-    """A host as it is written before a port."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _reason(error: OSError) -> str:
-    """Why it cannot be listened on. asyncio's own text repeats the address; a name's trouble has numbers of its own."""
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return (error.strerror or str(error)).lower()
-    return os.strerror(error.errno).lower()
+        raise click.ClickException(str(ListenFailed(host, port, error))) from error

@@ -4,6 +4,6 @@
 shown, `writer` does: it owns the queue, the working records and the order commit before publish.
 """
 
-from exporter.intake.writer import FleetChanged, Intake, ReadingTaken, Taken
+from exporter.intake.writer import FleetChanged, FoldFailed, Intake, ReadingTaken, Taken
 
-__all__ = ["FleetChanged", "Intake", "ReadingTaken", "Taken"]
+__all__ = ["FleetChanged", "FoldFailed", "Intake", "ReadingTaken", "Taken"]

@@ -1,7 +1,8 @@
-"""The order in which a VM's statistics are taken: its first CPU list waits for its traffic.
+"""The order in which a VM's statistics are taken: its first CPU list waits for its traffic, until there is a second.
 
 A CPU list carries no times, a traffic window shows on which grid buckets lie and whether the running one is shown. A
-list that was placed without knowing that would stay beside the grid for good.
+list that was placed without knowing that would stay beside the grid for good. But where traffic does not come, CPU
+usage must.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,9 @@ class Order:
             if isinstance(reading, TrafficReading):
                 yield reading
                 self._release(key)
-            elif key in self._known:
+            elif key in self._known or key in self._waiting:
+                self._waiting.pop(key, None)
+                self._known.add(key)
                 yield reading
             else:
                 self._waiting[key] = reading

@@ -13,7 +13,7 @@ from exporter.intake.order import Order
 from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
 from exporter.ledger import Batch, Ledger, VmRecord
 
-__all__ = ["FleetChanged", "Intake", "ReadingTaken", "Taken"]
+__all__ = ["FleetChanged", "FoldFailed", "Intake", "ReadingTaken", "Taken"]
 
 _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
@@ -46,6 +46,16 @@ class FleetChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldFailed:
+    """Event: a fault of ours met an answer, which is dropped. What was known of the VM stays."""
+
+    account: str
+    collector: str
+    vm_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What a look at a VM has shown, for whoever decides when to look again. `filled`: whether the last bucket, and the
     one before it, held anything. `end_at` and `width_s` are None where the provider had no data.
@@ -70,7 +80,7 @@ class Intake:
         fleet: Fleet,
         clock: Clock,
         stale_after_s: float,
-        on_event: Callable[[ReadingTaken | FleetChanged], None],
+        on_event: Callable[[ReadingTaken | FleetChanged | FoldFailed], None],
         on_taken: Callable[[Taken | InventoryReading], None],
     ) -> None:
         self.stale_after_s = stale_after_s
@@ -148,8 +158,14 @@ class Intake:
         counted = []
         for reading in self._order.of(readings):
             key = self._key(reading.account)
-            gained = None if key is None else self._fold(self._records[key], reading)
-            if key is not None and gained is not None:
+            if key is None:
+                continue
+            try:
+                gained = self._fold(self._records[key], reading)
+            except Exception as error:  # noqa: BLE001 - pure arithmetic: the other answers are none the worse for it
+                self._on_event(FoldFailed(reading.account, reading.collector, reading.vm_id, error))
+                continue
+            if gained is not None:
                 self._records[key][reading.vm_id] = changed[key][reading.vm_id] = gained.record
                 counted.append((reading, gained))
         await self._commit(changed, {})

@@ -99,7 +99,8 @@ async def serve(
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        yield f"http://{'localhost' if host is None else bound[0]}:{bound[1]}"
+        where, bound_port = runner.addresses[0][:2]
+        written = f"[{where}]" if ":" in where else where
+        yield f"http://{'localhost' if host is None else written}:{bound_port}"
     finally:
         await runner.cleanup()

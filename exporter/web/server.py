@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -28,15 +27,11 @@ _LARGEST_REQUEST_BYTES = 16 * 1024
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass
 class ListenFailed(Exception):
     """An address that cannot be listened on."""
 
-    address: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"cannot listen on {self.address}: {self.reason}"
+    def __init__(self, host: str | None, port: int, error: OSError) -> None:
+        super().__init__(f"cannot listen on {_written(host or '')}:{port}: {_reason(error)}")
 
 
 class Server:
@@ -80,7 +75,7 @@ class Server:
                 await web.TCPSite(self._runner, host, port).start()
             except OSError as error:
                 await self.stop()
-                raise ListenFailed(f"{host or ''}:{port}", _reason(error)) from error
+                raise ListenFailed(host, port, error) from error
         return tuple(_url(address) for address in self._runner.addresses)
 
     async def stop(self) -> None:
@@ -125,5 +120,9 @@ def _reason(error: OSError) -> str:
 
 
 def _url(address: Sequence[object]) -> str:
-    host, port = str(address[0]), address[1]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{_written(str(address[0]))}:{address[1]}"
+
+
+def _written(host: str) -> str:
+    """A host as it is written before a port."""
+    return f"[{host}]" if ":" in host else host

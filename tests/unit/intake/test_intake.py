@@ -9,7 +9,7 @@ from exporter.clock import SystemClock
 from exporter.collectors import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
 from exporter.counting import enter
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm
-from exporter.intake import FleetChanged, Intake, ReadingTaken, Taken
+from exporter.intake import FleetChanged, FoldFailed, Intake, ReadingTaken, Taken
 from exporter.ledger import Batch, MemoryLedger
 from tests.builders import machine, strip
 
@@ -32,7 +32,7 @@ class Taking:
     clock: Clock = field(default_factory=Clock)
     fleet: Fleet = field(default_factory=Fleet)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    events: list[ReadingTaken | FleetChanged] = field(default_factory=list)
+    events: list[ReadingTaken | FleetChanged | FoldFailed] = field(default_factory=list)
     taken: list[Taken | InventoryReading] = field(default_factory=list)
     intake: Intake = field(init=False)
 
@@ -233,6 +233,20 @@ async def test_a_cpu_list_does_not_wait_for_traffic_that_fails() -> None:
         cpu = at_work.vm().cpu
         assert cpu is not None
         assert cpu.until_at == 30
+
+
+async def test_a_second_cpu_list_waits_no_longer() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), chunks("1 2 3", at=31), chunks("2 3 4", at=41))
+        assert at_work.vm().cpu is not None
+
+
+async def test_a_fault_of_ours_that_one_answer_meets_costs_that_answer() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), no_traffic(31))
+        await at_work.take(replace(chunks("1 2 3", at=31), width_ms=0), traffic(31, 0, {"45": "1 2 3"}))
+        assert received(at_work.vm()) == {"45": 0}
+        assert [type(event.error) for event in at_work.events if isinstance(event, FoldFailed)] == [ZeroDivisionError]
 
 
 async def test_zeros_behind_filled_buckets_are_not_believed_before_a_series_was_watched_for_a_while() -> None:
