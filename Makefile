@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN_READY := $(VENV)/.run-ready
-TESTS ?= tests
+# The fast ones first.
+TESTS ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/grafana tests/integration tests/e2e
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help demo test unit lint format bench golden docs clean

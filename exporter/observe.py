@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from exporter.clock import Clock
+from exporter.collectors import ACCOUNT_COLLECTORS, VM_COLLECTORS
 from exporter.gigas import Event, RequestDone, Throttled
 from exporter.intake import FleetChanged, FoldFailed, ReadingTaken
 from exporter.logs import Lasting
@@ -24,7 +25,6 @@ _NAMES_IN_A_LINE = 10
 _CAUSES_IN_A_LINE = 3
 _TRACEBACK_EVERY_S = 3_600.0
 """A fault of ours that comes again and again is counted each time, and said again after so long."""
-_COLLECTORS = ("inventory", "cpu", "traffic")
 
 _Told = Event | ReadingTaken | FleetChanged | FoldFailed | CollectorRan | LookFailed | TaskFailed
 
@@ -69,11 +69,11 @@ class Observer:
         """Show the account's counters as 0 before their first event."""
         self.tasks_owned(_tasks_of(account))
         self._own.counter("gigas_exporter_api_throttled_seconds_total").labels(account)
-        for collector in _COLLECTORS:
+        for collector in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS):
             self._own.counter("gigas_exporter_duplicates_total").labels(account, collector)
-            if collector != "inventory":
-                self._own.counter("gigas_exporter_lost_seconds_total").labels(account, collector)
-                self._own.counter("gigas_exporter_refused_values_total").labels(account, collector)
+        for collector in VM_COLLECTORS:
+            self._own.counter("gigas_exporter_lost_seconds_total").labels(account, collector)
+            self._own.counter("gigas_exporter_refused_values_total").labels(account, collector)
 
     def account_forgotten(self, account: str) -> None:
         """Drop what was counted for an account that is not watched any more."""
@@ -83,7 +83,7 @@ class Observer:
             self._own.counter("gigas_exporter_internal_errors_total").remove(task)
             for kind in [kind for kind in self._told_until_s if kind[0] == task]:
                 del self._told_until_s[kind]
-        for collector in _COLLECTORS:
+        for collector in VM_COLLECTORS:
             self._lost.pop((account, collector), None)
 
     def tasks_owned(self, tasks: Iterable[str]) -> None:
@@ -230,7 +230,7 @@ class Observer:
 
 
 def _tasks_of(account: str) -> tuple[str, ...]:
-    return tuple(f"{account}/{collector}" for collector in _COLLECTORS)
+    return tuple(f"{account}/{collector}" for collector in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS))
 
 
 def _causes(event: CollectorRan) -> str:

@@ -79,11 +79,8 @@ class Watch:
         """Join client, collectors and rounds."""
         client = client_of(account, settings, session=session, clock=clock, on_event=observer.told)
         options = _collector_options(account, settings)
-        collect = settings.collect
-        intervals_s = {
-            "inventory": collect.inventory.interval_s,
-            "cpu": collect.cpu.interval_s,
-            "traffic": collect.traffic.interval_s,
+        intervals_s: dict[str, float] = {
+            name: getattr(settings.collect, name).interval_s for name in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS)
         }
         listings = {
             name: InventoryRound(

@@ -193,6 +193,30 @@ async def test_a_lock_a_rename_and_a_vm_that_goes_are_seen() -> None:
         await eventually(seen)
 
 
+async def test_the_requests_that_are_counted_are_those_that_the_provider_was_asked() -> None:
+    async with provider() as simulated, daemon(simulated.url) as watched:
+        await eventually(lambda: has_statistics(watched))
+        least = (await simulated.requests())["endpoints"]
+        page = await watched.page()
+        most = (await simulated.requests())["endpoints"]
+        counted = {endpoint: page.one("gigas_exporter_api_requests_total", endpoint=endpoint) for endpoint in least}
+        assert set(counted) == {"virtual_machines", "cpu_stats", "bw_stats"}
+        for endpoint, count in counted.items():
+            # The provider has counted a request before we have its answer, for as many as are under way.
+            assert least[endpoint] - 32 <= count <= most[endpoint]
+        answered = page.one("gigas_exporter_api_request_duration_seconds_count", endpoint="virtual_machines")
+        assert answered == counted["virtual_machines"]
+
+
+async def test_a_session_ends_when_the_provider_says() -> None:
+    credentials = {"USERNAME": "demo", "PASSWORD": "demo-password", "ID": "17893", "NAME": "production"}
+    accounts = {f"ACCOUNTS__0__{name}": value for name, value in credentials.items()}
+    async with provider(token_lifetime_s=1000.0) as simulated, daemon(simulated.url, **accounts) as watched:
+        page = await eventually(lambda: has_statistics(watched))
+        ends_at = page.one("gigas_account_credential_expiry_timestamp_seconds", account="production")
+        assert 900 < ends_at - (await simulated.truth())["now"] <= 1000
+
+
 async def test_secrets_that_the_provider_gives_away_reach_no_page() -> None:
     async with provider() as simulated, daemon(simulated.url) as watched:
         await eventually(lambda: has_statistics(watched))
