@@ -9,7 +9,7 @@ nothing; two answers about one window fold alike in either order.
 
 from exporter.counting.cpu import end_hint, place, width_of_time_units
 from exporter.counting.quantum import LARGEST, enter, leave
-from exporter.counting.series import Folded, Series, begin, fold, lateness_ms
+from exporter.counting.series import Folded, Series, begin, fold, lateness_ms, moved
 from exporter.counting.spells import Spell, observe, unseen
 from exporter.counting.strip import Strip, bucket_width, width_ms
 from exporter.counting.window import Bucket, Window, complete_until_ms, to_ms
@@ -30,6 +30,7 @@ __all__ = [
     "fold",
     "lateness_ms",
     "leave",
+    "moved",
     "observe",
     "place",
     "to_ms",

@@ -65,7 +65,7 @@ def place(values: Sequence[int | None], *, width_ms: int, hint_ms: int, before: 
 
     Taken is the end nearest to the hint at which the two lists agree where they overlap. Where values do not change
     (idle, saturated) they agree everywhere and the hint decides; where they agree nowhere, it does too. Ends stay on
-    the grid of the list before, so that a later answer mends a wrong guess.
+    the grid of the list before: chunks that were counted keep their bounds.
 
     >>> before = Window(0, 10, (1, 2, 3, 4), asked_ms=40)
     >>> place((2, 3, 4, 5), width_ms=10, hint_ms=40, before=before, asked_ms=51).end_ms

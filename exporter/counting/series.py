@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from exporter.counting.window import Bucket, Window
 
-__all__ = ["Folded", "Series", "begin", "fold", "lateness_ms"]
+__all__ = ["Folded", "Series", "begin", "fold", "lateness_ms", "moved"]
 
 _HELD_LONGER = 4
 """A 0 is held a quarter of a width longer than it must be shown: it is not on the page at once."""
@@ -84,6 +84,22 @@ def fold(
     if now_ms < series.held_until_ms:
         return Folded(settled, lost_ms)
     return Folded(_expose(settled, leaving, complete_ms), lost_ms)
+
+
+def moved(series: Series, *, by_ms: int) -> Series:
+    """Return the same account at other times: what was counted stays, the buckets that it is of turn out to lie beside.
+
+    >>> moved(Series(settled_ms=0, newest_ms=10, held_until_ms=0, horizon=((0, 10, 5, 21),)), by_ms=10).horizon
+    ((10, 20, 5, 21),)
+    """
+    newest = series.newest
+    return replace(
+        series,
+        settled_ms=series.settled_ms + by_ms,
+        newest_ms=series.newest_ms + by_ms,
+        horizon=tuple((start + by_ms, end + by_ms, value, asked) for start, end, value, asked in series.horizon),
+        newest=newest and newest._replace(start_ms=newest.start_ms + by_ms, end_ms=newest.end_ms + by_ms),
+    )
 
 
 def lateness_ms(series: Series, window: Window) -> int:

@@ -14,6 +14,7 @@ from exporter.counting import (
     end_hint,
     fold,
     lateness_ms,
+    moved,
     observe,
     place,
     to_ms,
@@ -25,6 +26,8 @@ from exporter.ledger import CpuAccount, InterfaceAccount, VmRecord
 
 __all__ = ["Gained", "fold_cpu", "fold_machine", "fold_traffic", "idle_after_ms"]
 
+_BESIDE_LOOKS = 5
+"""So many looks in a row must say that CPU lists were placed wrongly, before they are moved."""
 _WATCHED_WIDTHS = 2
 """For so long a new series is watched before a zero behind filled buckets is believed: within that a bucket that is
 merely late is filled, which tells how late buckets are here."""
@@ -84,29 +87,40 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     """The record after a list of CPU chunks."""
     if not reading.values:
         return Gained(record, late_ms=late_ms)
+    known = record.cpu
     now_ms = to_ms(reading.asked_at)
-    window = place(
-        reading.values,
-        width_ms=reading.width_ms,
-        hint_ms=end_hint(now_ms=now_ms, width_ms=reading.width_ms, grid=record.grid),
-        before=record.cpu.list if record.cpu else None,
-        asked_ms=now_ms,
-    )
-    since_ms = now_ms
-    if record.cpu is not None:
-        since_ms = record.cpu.since_ms
-        late_ms = max(late_ms, lateness_ms(record.cpu.series, window))
-    complete_ms = _complete(window, since_ms, late_ms)
-    if record.cpu is not None:
-        series = record.cpu.series
-    elif complete_ms is not None:
+    hint_ms = end_hint(now_ms=now_ms, width_ms=reading.width_ms, grid=record.grid)
+    before = known.list if known is not None else None
+    window = place(reading.values, width_ms=reading.width_ms, hint_ms=hint_ms, before=before, asked_ms=now_ms)
+    if known is None:
+        complete_ms = _complete(window, now_ms, late_ms)
+        if complete_ms is None:
+            return Gained(record, window, late_ms=late_ms)
         counts_from_ms = _counts_from_ms(record, window, created_at)
         series = begin(window, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+        known = CpuAccount(series, window, since_ms=now_ms, on_grid=record.grid is not None)
     else:
-        return Gained(record, window, late_ms=late_ms)
-    folded = fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=record.running_since_ms)
-    counted = replace(record, cpu=CpuAccount(folded.series, window, since_ms))
-    return Gained(counted, window, folded.lost_ms, late_ms)
+        known = _replaced(known, window, off_ms=hint_ms - window.end_ms, has_grid=record.grid is not None)
+        window = known.list
+        late_ms = max(late_ms, lateness_ms(known.series, window))
+        complete_ms = _complete(window, known.since_ms, late_ms)
+    folded = fold(
+        known.series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=record.running_since_ms
+    )
+    return Gained(replace(record, cpu=replace(known, series=folded.series)), window, folded.lost_ms, late_ms)
+
+
+def _replaced(known: CpuAccount, window: Window, *, off_ms: int, has_grid: bool) -> CpuAccount:
+    """The account with its new list; moved with it to where the clock says, if that must be believed.
+
+    That is when traffic has shown the grid for the first time, or when the clock has said the same for some looks: the
+    first list may have been asked for at the moment at which a chunk ended.
+    """
+    looks = known.off_looks + 1 if off_ms and off_ms == known.off_ms else int(off_ms != 0)
+    if off_ms and (looks >= _BESIDE_LOOKS or (has_grid and not known.on_grid)):
+        placed = replace(window, start_ms=window.start_ms + off_ms)
+        return CpuAccount(moved(known.series, by_ms=off_ms), placed, known.since_ms, on_grid=has_grid)
+    return replace(known, list=window, on_grid=known.on_grid or has_grid, off_ms=off_ms, off_looks=looks)
 
 
 def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:

@@ -13,12 +13,16 @@ __all__ = ["Batch", "CpuAccount", "InterfaceAccount", "Ledger", "VmRecord"]
 @dataclass(frozen=True, slots=True)
 class CpuAccount:
     """CPU counted since the provider's `since_ms` (quanta of busy seconds). `list`: the last one as placed, which
-    places the next one.
+    places the next one. `on_grid`: whether traffic has ever confirmed that place. `off_looks`: in how many looks in a
+    row the clock has said that it lies `off_ms` beside.
     """
 
     series: Series
     list: Window
     since_ms: int
+    on_grid: bool
+    off_ms: int = 0
+    off_looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

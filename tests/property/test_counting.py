@@ -197,21 +197,20 @@ def test_however_long_nobody_looked_nothing_is_counted_twice_and_what_is_missing
 def test_cpu_grows_by_the_chunks_that_ended_between_its_timestamps(
     provider: Provider, gaps: list[float], clock_errors: list[float]
 ) -> None:
-    """Distinct values make up for a clock that is nearly a chunk wrong; where the first list ends, only it can say."""
+    """Distinct values make up for a clock that is nearly a chunk wrong; where lists end, only it can say."""
     record = record_at(EPOCH)
     first: int | None = None
-    shift_ms = 0
+    beside_ms = 0
     for count, at in enumerate(instants(provider, gaps)):
         reading = cpu(provider, at, clock_error=clock_errors[count % len(clock_errors)])
         record = fold_cpu(record, reading, created_at=None, late_ms=0).record
-        if record.cpu is not None and first is None:
-            first = record.cpu.series.newest_ms
-            true_end_ms = (EPOCH + math.floor(at) * provider.width) * 1000
-            shift_ms = record.cpu.list.end_ms - true_end_ms
+        if record.cpu is not None and reading.values:
+            beside_ms = record.cpu.list.end_ms - (EPOCH + math.floor(at) * provider.width) * 1000
+            first = record.cpu.series.newest_ms - beside_ms if first is None else first
     if record.cpu is None or first is None:
         return
     series = record.cpu.series
-    assert series.exposed == ended_between(provider, first - shift_ms, series.newest_ms - shift_ms)
+    assert series.exposed == ended_between(provider, first, series.newest_ms - beside_ms)
 
 
 @given(provider=providers(first=st.integers(-WINDOW + 1, 0)), gaps=GAPS)

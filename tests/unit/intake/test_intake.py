@@ -241,6 +241,31 @@ async def test_a_second_cpu_list_waits_no_longer() -> None:
         assert at_work.vm().cpu is not None
 
 
+async def test_cpu_that_was_placed_by_the_clock_moves_to_the_grid_when_traffic_shows_it() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=34))
+        at_work.intake.failed(ACCOUNT, "24", "traffic")
+        await at_work.take(chunks("1 2 3", at=35), chunks("2 3 4", at=45))
+        before = at_work.vm().cpu
+        assert before is not None
+        assert (before.busy_s, before.until_at) == (4, 40)
+        await at_work.take(traffic(46, 13, {"45": "5 6 7"}), chunks("3 4 5", at=55))
+        after = at_work.vm().cpu
+        assert after is not None
+        assert (after.busy_s, after.until_at, after.ratio) == (9, 53, 0.5)
+
+
+async def test_a_list_that_was_first_asked_for_as_a_chunk_ended_is_put_right() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), no_traffic(31), chunks("0 1 2", at=30))
+        for count in range(1, 7):
+            text = " ".join(str(count + each) for each in range(3))
+            await at_work.take(chunks(text, at=30 + 10 * count + 5 - 10))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.busy_s) == (80, sum(range(3, 9)))
+
+
 async def test_a_fault_of_ours_that_one_answer_meets_costs_that_answer() -> None:
     async with taking() as at_work:
         await at_work.take(listing(machine(), at=30), no_traffic(31))
