@@ -196,4 +196,5 @@ class Daemon:
     async def _expire(self) -> None:
         while True:
             await self._clock.sleep(_EXPIRE_EVERY_S)
-            self._core.fleet.expire(now_s=self._clock.wall_s())
+            while not self._core.fleet.expire(now_s=self._clock.wall_s()):
+                await self._clock.sleep(0)

@@ -15,7 +15,11 @@ _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 _REACH = 3
-"""By how many chunks the clock may be wrong about the end of a list before overlap is not believed either."""
+"""By how many chunks the clock may be wrong about the end of a list, as it is for a moment when a chunk ends."""
+_SEVERAL = 3
+"""So many different values that agree are no chance."""
+_FARTHEST = 64
+"""How far ends are tried: the shortest lists have a dozen chunks."""
 
 
 def width_of_time_units(text: str | None) -> float | None:
@@ -79,15 +83,27 @@ def place(values: Sequence[int | None], *, width_ms: int, hint_ms: int, before: 
 
 
 def _moved(before: Sequence[int | None], values: Sequence[int | None], shift: int) -> int:
-    """By how many chunks `values` ends after `before`: `shift`, unless another number fits where that one does not."""
-    near = sorted(range(shift - _REACH, shift + _REACH + 1), key=lambda moved: abs(moved - shift))
-    for moved in near:
+    """By how many chunks `values` ends after `before`: `shift`, unless another number fits where that one does not.
+
+    Far from the clock's word it takes several different values: a clock that jumped, or a list that does not move on.
+    """
+    for moved in _nearest_first(len(before), len(values), shift):
         pairs = _overlap(before, values, moved)
         # A few may differ: the newest chunks are corrected now and then.
-        agreed = sum(old == new for old, new in pairs) * 2 > len(pairs)
-        if agreed and (moved == shift or _is_no_chance(pairs, before, values)):
+        common = {old for old, new in pairs if old == new}
+        if sum(old == new for old, new in pairs) * 2 <= len(pairs):
+            continue
+        if moved == shift or len(common) >= _SEVERAL:
+            return moved
+        if abs(moved - shift) <= _REACH and (len(common) > 1 or _stand_once(common, before, values)):
             return moved
     return shift
+
+
+def _nearest_first(before: int, values: int, shift: int) -> list[int]:
+    """The ends to try: those near the hint, and those at which lists of such lengths overlap at all."""
+    overlapping = range(max(1 - before, -_FARTHEST), min(values, _FARTHEST))
+    return sorted({*range(shift - _REACH, shift + _REACH + 1), *overlapping}, key=lambda moved: abs(moved - shift))
 
 
 def _overlap(before: Sequence[int | None], values: Sequence[int | None], moved: int) -> list[tuple[int, int]]:
@@ -100,7 +116,6 @@ def _overlap(before: Sequence[int | None], values: Sequence[int | None], moved: 
     ]
 
 
-def _is_no_chance(pairs: Sequence[tuple[int, int]], before: Sequence[int | None], values: Sequence[int | None]) -> bool:
-    """Whether what agrees is more than one value over and over, or a value that stands nowhere else."""
-    common = {old for old, new in pairs if old == new}
-    return len(common) > 1 or all(list(each).count(value) == 1 for value in common for each in (before, values))
+def _stand_once(common: set[int], before: Sequence[int | None], values: Sequence[int | None]) -> bool:
+    """Whether what agrees stands nowhere else in either list: else it may agree by chance."""
+    return all(list(each).count(value) == 1 for value in common for each in (before, values))

@@ -1,5 +1,6 @@
 """One counter: what has been counted of its buckets, and what an answer adds."""
 
+import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -131,33 +132,58 @@ def _expose(series: Series, leaving: Iterable[Bucket], complete_ms: int | None) 
 
 
 def _merge(series: Series, window: Window) -> list[Bucket]:
-    """The horizon with the answer's buckets in it."""
-    known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in series.buckets()}
-    for told in window.buckets():
-        if told.end_ms <= series.settled_ms:
-            continue
-        held = known.get((told.start_ms, told.end_ms))
-        if held is None:
-            known.update(((part.start_ms, part.end_ms), part) for part in _not_covered(told, series))
-        elif told.asked_ms > held.asked_ms:
-            known[told.start_ms, told.end_ms] = told
+    """The horizon with the answer's buckets in it; of what both tell, the one that was asked for later counts."""
+    held, told = series.buckets(), list(_after(series.settled_ms, window))
+    known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in held}
+    if any(_overlaps(held, bucket) for bucket in told if (bucket.start_ms, bucket.end_ms) not in known):
+        return _laid_over(held, told)
+    for bucket in told:
+        before = known.get((bucket.start_ms, bucket.end_ms))
+        if before is None or bucket.asked_ms > before.asked_ms:
+            known[bucket.start_ms, bucket.end_ms] = bucket
     return sorted(known.values(), key=lambda bucket: bucket.end_ms)
 
 
-def _not_covered(told: Bucket, series: Series) -> Iterator[Bucket]:
-    """The part of a bucket that nothing in the account covers yet, its value shared out by time.
-
-    On one grid that is the whole bucket. Bounds that fall inside what is held come from a width that changed or from
-    a window that slides with the clock.
+def _laid_over(held: list[Bucket], told: list[Bucket]) -> list[Bucket]:
+    """Of neighbours with other bounds (a width that changed, a window that slides with the clock), what is told now
+    counts where it tells something; what was held keeps the parts outside, shared out by time.
     """
-    start_ms = max(
-        [series.settled_ms, *(bucket.end_ms for bucket in series.buckets() if bucket.start_ms < told.end_ms)]
-    )
-    if start_ms <= told.start_ms:
-        yield told
-    elif start_ms < told.end_ms:
-        share = told.value * (told.end_ms - start_ms) // (told.end_ms - told.start_ms)
-        yield Bucket(start_ms, told.end_ms, share, told.asked_ms)
+    if told[-1].asked_ms <= held[-1].asked_ms:
+        return held
+    while told and not told[-1].value:  # It may not be filled yet: it takes nothing back.
+        told.pop()
+    outside: list[Bucket] = []
+    for bucket in held:
+        start_ms = bucket.start_ms
+        covers = bisect.bisect_right(told, start_ms, key=lambda each: each.end_ms)
+        while covers < len(told) and told[covers].start_ms < bucket.end_ms:
+            outside.extend(_part(bucket, start_ms, told[covers].start_ms))
+            start_ms = told[covers].end_ms
+            covers += 1
+        outside.extend(_part(bucket, start_ms, bucket.end_ms))
+    return sorted((*outside, *told), key=lambda bucket: bucket.end_ms)
+
+
+def _overlaps(held: list[Bucket], bucket: Bucket) -> bool:
+    """Whether one of the (sorted) held buckets has time in common with this one."""
+    first = bisect.bisect_right(held, bucket.start_ms, key=lambda each: each.end_ms)
+    return first < len(held) and held[first].start_ms < bucket.end_ms
+
+
+def _after(settled_ms: int, window: Window) -> Iterator[Bucket]:
+    """The answer's buckets, or what of them lies after that."""
+    for bucket in window.buckets():
+        if bucket.end_ms > settled_ms:
+            yield from _part(bucket, max(bucket.start_ms, settled_ms), bucket.end_ms)
+
+
+def _part(bucket: Bucket, start_ms: int, end_ms: int) -> Iterator[Bucket]:
+    """A part of a bucket, its value shared out by time; none where there is no time."""
+    if (start_ms, end_ms) == (bucket.start_ms, bucket.end_ms):
+        yield bucket
+    elif start_ms < end_ms:
+        share = bucket.value * (end_ms - start_ms) // (bucket.end_ms - bucket.start_ms)
+        yield Bucket(start_ms, end_ms, share, bucket.asked_ms)
 
 
 def _uncovered_ms(leaving: Iterable[Bucket], from_ms: int, to_ms: int, running_since_ms: int | None) -> int:

@@ -1,7 +1,7 @@
 """Traffic says where a window begins and ends and numbers its buckets. How wide are they?"""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.counting.window import Bucket, Window
@@ -11,6 +11,9 @@ __all__ = ["Strip", "bucket_width", "width_ms"]
 _MISSING_SHARE = 4
 """At most a quarter of a window's buckets, and two at least, are taken for missing at its end where nothing else tells.
 More would turn a change of width (12 buckets become 6) into half a window of missing ones."""
+_TOLERATED = 8
+"""A span may be an eighth of a bucket off: a window's ends need not be of one instant."""
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,55 +43,67 @@ class Strip:
         return Window(self.begin_ms, width_ms, tuple(values), self.asked_ms)
 
 
-def width_ms(strips: Iterable[tuple[Strip, Iterable[Bucket]]], *, seen_ms: Iterable[int | None]) -> int | None:
+def width_ms(
+    strips: Sequence[tuple[Strip, Sequence[Bucket]]], *, grid: Window | None, hint_ms: int | None
+) -> int | None:
     """Return the width of an answer's buckets. With each strip come the buckets that are known of its series already.
 
-    `seen_ms` are widths that were seen before, the likeliest first: one is believed if it divides the span, leaves room
-    for what is there, and what is known does not speak against it. So an answer of which only the oldest buckets are
-    left (the VM was stopped) is not taken for one of fewer and wider buckets, and a change of width is noticed.
+    `grid` is where the answer before ended, and its width; `hint_ms` the width of other machines' buckets. A width seen
+    before is believed if it fits and nothing speaks against it, so that an answer of which only the oldest buckets are
+    left (the VM was stopped) is not taken for one of fewer and wider buckets. Values that are known decide; else, where
+    the answer begins: a width whose grid it is off is not believed beside one whose grid it is on.
 
     >>> left = Strip(0, 3_600, 4, {0: 5, 1: 6, 2: 7, 3: 8}, asked_ms=3_600)
-    >>> width_ms([(left, [])], seen_ms=[300])
+    >>> width_ms([(left, [])], grid=None, hint_ms=300)
     300
-    >>> width_ms([(left, [Bucket(0, 300, 1, 0), Bucket(300, 600, 1, 0)])], seen_ms=[300])
+    >>> width_ms([(left, [Bucket(0, 300, 1, 0), Bucket(300, 600, 1, 0)])], grid=None, hint_ms=300)
     900
     """
-    known = list(strips)
-    if not known:
+    if not strips or strips[0][0].end_ms <= strips[0][0].begin_ms:
         return None
-    first, _ = known[0]
-    span_ms = first.end_ms - first.begin_ms
-    if span_ms <= 0:
-        return None
-    for seen in seen_ms:
-        if seen is None or span_ms % seen or first.count * seen > span_ms:
-            continue
-        nearly_full = first.count * seen * _MISSING_SHARE > span_ms * (_MISSING_SHARE - 1)
-        if nearly_full or not _spoken_against(known, seen):
-            return seen
-    width_s = bucket_width(from_s=first.begin_ms / 1000, to_s=first.end_ms / 1000, count=first.count)
-    return None if width_s is None else round(width_s * 1000)
+    strip, _ = strips[0]
+    span_ms = strip.end_ms - strip.begin_ms
+    seen = [width for width in (grid.width_ms if grid is not None else None, hint_ms) if width and _fits(strip, width)]
+
+    def is_on_grid(width: int) -> bool:
+        return grid is None or (strip.begin_ms - grid.end_ms) % width == 0
+
+    if grid is not None and seen and seen[0] * strip.count == span_ms and is_on_grid(seen[0]):
+        return seen[0]
+    width_s = bucket_width(from_s=strip.begin_ms / 1000, to_s=strip.end_ms / 1000, count=strip.count)
+    guessed = [] if width_s is None else [round(width_s * 1000)]
+    evidence = {width: _evidence(strips, width) for width in dict.fromkeys((*seen, *guessed))}
+    proven = [width for width, balance in evidence.items() if balance > 0]
+    not_denied = [width for width in seen if evidence[width] == 0]
+    on_grid = [width for width in (*not_denied, *guessed) if is_on_grid(width)]
+    return next(iter((*proven, *(on_grid if not_denied else ()), *not_denied, *guessed)), None)
 
 
-def _spoken_against(strips: Iterable[tuple[Strip, Iterable[Bucket]]], width_ms: int) -> bool:
-    """Whether, at that width, most of what the strips tell differs from what is known. Zeros tell nothing."""
-    told = differing = 0
+def _fits(strip: Strip, width_ms: int) -> bool:
+    """Whether the span is a whole number of such buckets, near enough, and has room for those that are there."""
+    span_ms = strip.end_ms - strip.begin_ms
+    count = round(span_ms / width_ms)
+    return strip.count <= count and abs(span_ms - count * width_ms) * _TOLERATED <= width_ms
+
+
+def _evidence(strips: Iterable[tuple[Strip, Iterable[Bucket]]], width_ms: int) -> int:
+    """By how many values more the strips agree with what is known, at that width, than differ. Zeros tell nothing."""
+    balance = 0
     for strip, buckets in strips:
         known = {(bucket.start_ms, bucket.end_ms): bucket.value for bucket in buckets}
         for bucket in strip.window(width_ms).buckets():
             value = known.get((bucket.start_ms, bucket.end_ms))
             if value is not None and (value or bucket.value):
-                told += 1
-                differing += value != bucket.value
-    return differing * 2 > told
+                balance += 1 if value == bucket.value else -1
+    return balance
 
 
 def bucket_width(*, from_s: float, to_s: float, count: int) -> float | None:
     """Return the width in seconds of the buckets of `[from_s, to_s)`, of which the last one present is `count - 1`.
 
     Buckets may be missing at the end, so the span divided by `count` is only the first guess. Taken is, of the counts
-    not far above it: the first that puts both ends on a grid of whole seconds; else the first that gives whole seconds;
-    else `count` itself. None where there is nothing to divide.
+    not far above it: the first that puts both ends on a grid of whole seconds; else the first that gives whole seconds
+    which divide a day; else `count` itself. None where there is nothing to divide.
 
     >>> bucket_width(from_s=1407060000, to_s=1407063600, count=12)
     300.0
@@ -101,6 +116,6 @@ def bucket_width(*, from_s: float, to_s: float, count: int) -> float | None:
     if count < 1 or not math.isfinite(span_s) or span_s <= 0:
         return None
     counts = range(count, count + max(2, count // (_MISSING_SHARE - 1)) + 1)
-    whole = [span_s / n for n in counts if span_s % n == 0]
+    whole = [span_s / n for n in counts if span_s % n == 0 and (n == count or _DAY_S % (span_s / n) == 0)]
     on_grid = [width for width in whole if from_s % width == 0]
     return next(iter(on_grid or whole or [span_s / count]))

@@ -24,8 +24,10 @@ from exporter.counting import (
 from exporter.fleet import Machine, is_running
 from exporter.ledger import CpuAccount, InterfaceAccount, VmRecord
 
-__all__ = ["Gained", "fold_cpu", "fold_machine", "fold_traffic", "idle_after_ms"]
+__all__ = ["Gained", "Lateness", "fold_cpu", "fold_machine", "fold_traffic", "idle_after_ms"]
 
+_FADES = 20
+"""Lateness that is not seen again is forgotten at a twentieth of the speed of time."""
 _BESIDE_LOOKS = 5
 """So many looks in a row must say that CPU lists were placed wrongly, before they are moved."""
 _WATCHED_WIDTHS = 2
@@ -45,6 +47,24 @@ class Gained:
     window: Window | None = None
     lost_ms: int = 0
     late_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late after their end buckets were filled, as was seen at an instant. One slow hour must not be held against a
+    provider for ever: its idle VMs would look stale.
+    """
+
+    late_ms: int = 0
+    seen_ms: int = 0
+
+    def at_ms(self, now_ms: int) -> int:
+        """What of it is still to be reckoned with.
+
+        >>> [Lateness(960_000, seen_ms=0).at_ms(hours * 3_600_000) for hours in (0, 1, 6)]
+        [960000, 780000, 0]
+        """
+        return max(0, self.late_ms - max(0, now_ms - self.seen_ms) // _FADES)
 
 
 def idle_after_ms(*, width_ms: int, late_ms: int) -> int:
@@ -125,9 +145,7 @@ def _replaced(known: CpuAccount, window: Window, *, off_ms: int, has_grid: bool)
 
 def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:
     """The record after an answer with traffic. An interface that a full window of answers lacks is gone."""
-    grid = record.grid
-    seen_ms = (grid.width_ms if grid is not None else None, reading.width_hint_ms)
-    width = width_ms(_strips(record, reading), seen_ms=seen_ms)
+    width = width_ms(tuple(_strips(record, reading)), grid=record.grid, hint_ms=reading.width_hint_ms)
     if width is None:
         return Gained(record, late_ms=late_ms)
     now_ms = to_ms(reading.asked_at)
@@ -182,10 +200,10 @@ def _fold_interface(
     if known is not None:
         receive, transmit = known.receive, known.transmit
     elif complete_ms is not None:
-        # A window of answers without it makes an interface new: all it shows counts. The first answer proves nothing.
-        counts_from_ms = (
-            _first_filled_ms(both) if record.grid is not None else _counts_from_ms(record, both, created_at)
-        )
+        counts_from_ms = _counts_from_ms(record, both, created_at)
+        if record.grid is not None:
+            # Other answers lacked it: all that it shows counts, as far as the VM itself does.
+            counts_from_ms = max(counts_from_ms, _first_filled_ms(both))
         receive, transmit = (
             begin(way, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
             for way in (received, sent)
@@ -216,10 +234,11 @@ def _counts_from_ms(record: VmRecord, window: Window, created_at: float | None) 
     Where nobody says when it was made, one that an earlier listing lacked is taken to be younger than the window. The
     bucket in which a VM was made belongs to it whole; the one in which we came to know it is mostly from before.
     """
-    if created_at is None and record.appeared:
-        return window.start_ms
     created_ms = None if created_at is None else to_ms(created_at)
-    if created_ms is not None and created_ms >= window.start_ms:
+    if created_ms is None or created_ms > window.asked_ms:  # A time to come is one in another zone than we think.
+        if record.appeared:
+            return window.start_ms
+    elif created_ms >= window.start_ms:
         return created_ms
     return to_ms(record.known_since_at) + window.width_ms - 1
 

@@ -24,18 +24,19 @@ class Order:
 
     def of(self, readings: Iterable[CpuReading | TrafficReading]) -> Iterator[CpuReading | TrafficReading]:
         """The readings that may be taken now, those that have waited for one of them behind it."""
+        yield from self._drained()
         for reading in readings:
             key = reading.account, reading.vm_id
             if isinstance(reading, TrafficReading):
                 yield reading
                 self._release(key)
+                yield from self._drained()
             elif key in self._known or key in self._waiting:
                 self._waiting.pop(key, None)
                 self._known.add(key)
                 yield reading
             else:
                 self._waiting[key] = reading
-            yield from self._drained()
 
     def traffic_failed(self, account: str, vm_id: str) -> None:
         """What waits for it need not wait longer: it comes with the next readings."""

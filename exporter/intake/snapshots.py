@@ -26,7 +26,7 @@ def shown(
         cpu = CpuUsage(
             busy_s=leave(series.exposed),
             until_at=series.newest_ms / 1000,
-            ratio=_rate(series),
+            ratio=_rate(series, record.running_since_ms),
             stale_seen_at=_believed_until_at(series) + keep_s,
         )
     return Vm(
@@ -37,7 +37,8 @@ def shown(
         suspension=_spell(record.suspension),
         cpu=cpu,
         interfaces=tuple(
-            _interface(interface_id, interface, keep_s) for interface_id, interface in record.interfaces.items()
+            _interface(interface_id, interface, record.running_since_ms, keep_s)
+            for interface_id, interface in record.interfaces.items()
         ),
         cpu_outcome=cpu_outcome,
         traffic_outcome=traffic_outcome,
@@ -55,12 +56,14 @@ def outcome_after_listing(outcome: Outcome, *, running: bool, has_statistics: bo
     """How a collector fares after a listing that says whether the VM runs."""
     if not running:
         return Outcome.IDLE
-    if outcome is Outcome.IDLE:
+    if outcome in {Outcome.IDLE, Outcome.STALE}:  # Whether it is stale is judged anew.
         return Outcome.OK if has_statistics else Outcome.WAITING
     return outcome
 
 
-def _interface(interface_id: str, account: InterfaceAccount, keep_s: float) -> InterfaceTraffic:
+def _interface(
+    interface_id: str, account: InterfaceAccount, running_since_ms: int | None, keep_s: float
+) -> InterfaceTraffic:
     return InterfaceTraffic(
         interface_id=interface_id,
         network_id=account.network_id,
@@ -68,16 +71,18 @@ def _interface(interface_id: str, account: InterfaceAccount, keep_s: float) -> I
         receive_bytes=leave(account.receive.exposed),
         transmit_bytes=leave(account.transmit.exposed),
         until_at=account.receive.newest_ms / 1000,
-        receive_bytes_per_s=_rate(account.receive),
-        transmit_bytes_per_s=_rate(account.transmit),
+        receive_bytes_per_s=_rate(account.receive, running_since_ms),
+        transmit_bytes_per_s=_rate(account.transmit, running_since_ms),
         stale_seen_at=_believed_until_at(account.receive) + keep_s,
     )
 
 
-def _rate(series: Series) -> float | None:
-    """The newest complete bucket over its width, per second."""
+def _rate(series: Series, running_since_ms: int | None) -> float | None:
+    """The newest complete bucket over its width, per second; None where it is of before the machine was started."""
     bucket = series.newest
     if bucket is None or bucket.end_ms != series.newest_ms:
+        return None
+    if running_since_ms is not None and bucket.end_ms <= running_since_ms:
         return None
     return leave(bucket.value) / ((bucket.end_ms - bucket.start_ms) / 1000)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
 from exporter.collectors import CpuReading, InventoryReading, Reading, TrafficReading
+from exporter.counting import to_ms
 from exporter.fleet import Fleet, Machine, Outcome, Vm, aged, is_running
-from exporter.intake.folding import Gained, fold_cpu, fold_machine, fold_traffic
+from exporter.intake.folding import Gained, Lateness, fold_cpu, fold_machine, fold_traffic
 from exporter.intake.order import Order
 from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
 from exporter.ledger import Batch, Ledger, VmRecord
@@ -92,7 +93,7 @@ class Intake:
         self._queue: asyncio.Queue[Reading] = asyncio.Queue(_QUEUE)
         self._records: dict[str, dict[str, VmRecord]] = {}
         self._order = Order()
-        self._late_ms: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._lateness: dict[tuple[str, str], Lateness] = {}
         self._ahead_s: defaultdict[str, float] = defaultdict(float)
 
     async def open_account(self, key: str) -> None:
@@ -177,13 +178,15 @@ class Intake:
         vm = self._fleet.vms(reading.account).get(reading.vm_id)
         if record is None or vm is None:
             return None  # The VM went while the answer was on its way.
-        late = (reading.account, reading.collector)
+        where, asked_ms = (reading.account, reading.collector), to_ms(reading.asked_at)
+        late_ms = self._lateness.get(where, Lateness()).at_ms(asked_ms)
         created_at = vm.machine.created_at
         if isinstance(reading, CpuReading):
-            gained = fold_cpu(record, reading, created_at=created_at, late_ms=self._late_ms[late])
+            gained = fold_cpu(record, reading, created_at=created_at, late_ms=late_ms)
         else:
-            gained = fold_traffic(record, reading, created_at=created_at, late_ms=self._late_ms[late])
-        self._late_ms[late] = gained.late_ms
+            gained = fold_traffic(record, reading, created_at=created_at, late_ms=late_ms)
+        if gained.late_ms > late_ms or where not in self._lateness:
+            self._lateness[where] = Lateness(gained.late_ms, asked_ms)
         return gained
 
     def _publish_statistics(self, reading: CpuReading | TrafficReading, gained: Gained) -> None:
@@ -235,18 +238,16 @@ class Intake:
         self._order.forget(reading.account, gone)
         records.update(changed)
         await self._commit({key: changed}, {key: gone})
-        await self._publish_listing(reading, gone, renamed)
+        await self._publish_listing(reading, key, gone, renamed)
 
     async def _publish_listing(
-        self, reading: InventoryReading, leaving: list[str], renamed: list[tuple[str, str]]
+        self, reading: InventoryReading, key: str, leaving: list[str], renamed: list[tuple[str, str]]
     ) -> None:
-        before = dict(self._fleet.vms(reading.account))
+        before, records = dict(self._fleet.vms(reading.account)), self._records[key]
         self._fleet.replace(reading.account, (), leaving)
         for machines in _steps(reading.machines):
-            key = self._key(reading.account)
-            if key is None:
-                return
-            records = self._records[key]
+            if self._key(reading.account) != key:
+                return  # It went, or became another account of the provider's, meanwhile.
             self._fleet.replace(
                 reading.account,
                 [
@@ -304,12 +305,12 @@ def _listed(known: Vm | None, account: str, machine: Machine) -> Vm:
 
 
 def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> dict[str, VmRecord]:
-    """The VMs that this listing lacks. An entry without a readable id could be any of them."""
+    """The VMs that are not in this listing as machines. An entry without a readable id could be any of them."""
     if None in reading.unreadable:
         return {}
-    present = {machine.vm_id for machine in reading.machines} | set(reading.unreadable)
+    present, unreadable = {machine.vm_id for machine in reading.machines}, set(reading.unreadable)
     return {
-        vm_id: replace(record, absences=record.absences + 1)
+        vm_id: replace(record, absences=0 if vm_id in unreadable else record.absences + 1)
         for vm_id, record in records.items()
         if vm_id not in present
     }

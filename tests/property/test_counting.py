@@ -58,6 +58,8 @@ class Provider:
         return self.final(number)
 
 
+A_PROVIDER = Provider(300, [1.0], [0.0], [False], None, -PAST, PAST)
+
 AMOUNTS = st.just(0.0) | st.floats(1e-3, 2.0**40) | st.integers(1, 10**9).map(float)
 
 
@@ -253,6 +255,42 @@ def test_a_bucket_that_is_published_late_is_never_taken_for_idleness(
             newest = record.interfaces["45"].receive.newest
             assert newest is not None
             assert newest.value > 0
+
+
+@given(
+    lag_s=st.floats(0, 120),
+    gaps_s=st.lists(st.floats(60, 1_200), min_size=20, max_size=40),
+    loads=st.lists(st.floats(50, 150), min_size=1, max_size=9),
+)
+def test_windows_that_slide_with_the_clock_are_counted_nearly(
+    lag_s: float, gaps_s: list[float], loads: list[float]
+) -> None:
+    """Buckets have other bounds in each answer, and the newest is partial for a while; values are shared by time."""
+
+    def done(until_s: float) -> float:
+        minutes, rest = divmod(until_s, 60)
+        whole = sum(loads[minute % len(loads)] for minute in range(int(minutes)))
+        return 60 * whole + rest * loads[int(minutes) % len(loads)]
+
+    record, now_s, first_ms = record_at(EPOCH), 7_200.0, 0
+    for gap_s in gaps_s:
+        now_s += gap_s
+        bounds = [now_s - 3_600 + 300 * number for number in range(13)]
+        values = {
+            number: enter(done(min(end, now_s - lag_s)) - done(start))
+            for number, (start, end) in enumerate(itertools.pairwise(bounds))
+        }
+        begin_ms = round((EPOCH + bounds[0]) * 1000)
+        strip = Strip(begin_ms, begin_ms + 3_600_000, 12, values, begin_ms + 3_600_000)
+        interfaces = (InterfaceReading("45", "1", public=True, receive=strip, transmit=strip),)
+        reading = replace(
+            traffic(A_PROVIDER, 0.0), interfaces=interfaces, width_hint_ms=300_000, asked_at=EPOCH + now_s
+        )
+        record = fold_traffic(record, reading, created_at=None, late_ms=0).record
+        first_ms = first_ms or record.interfaces["45"].receive.newest_ms
+    series = record.interfaces["45"].receive
+    true = done(series.newest_ms / 1000 - EPOCH) - done(first_ms / 1000 - EPOCH)
+    assert abs(leave(series.exposed) - true) <= 150 * (lag_s + 300)
 
 
 VALUES = st.lists(st.none() | st.integers(0, 5), min_size=4, max_size=4)

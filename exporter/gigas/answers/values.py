@@ -8,8 +8,9 @@ from exporter.counting import LARGEST
 
 __all__ = ["MOST_BUCKETS", "Tally", "Value"]
 
-MOST_BUCKETS = 2**16
-"""More than any window has: an index beyond is no index, and would be a window of that size further on."""
+MOST_BUCKETS = 4096
+"""More than any window has (the longest of the page 373). An index beyond is no index, and would be a window of that
+size further on."""
 
 Value = Annotated[float, Field(strict=True, ge=0, le=LARGEST, allow_inf_nan=False)]
 

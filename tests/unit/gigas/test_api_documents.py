@@ -214,8 +214,8 @@ def test_each_habit_of_cpu_values_is_understood(told: str, values: tuple[float |
 
 
 def test_a_list_longer_than_any_window_is_not_understood() -> None:
-    values = ", ".join(["1"] * 2**16)
-    assert len(read_cpu_stats(f'{{"data": [{values}]}}'.encode()).values) == 2**16
+    values = ", ".join(["1"] * 4096)
+    assert len(read_cpu_stats(f'{{"data": [{values}]}}'.encode()).values) == 4096
     with pytest.raises(NotUnderstood, match=r"^data: too_long$"):
         read_cpu_stats(f'{{"data": [{values}, 1]}}'.encode())
 

@@ -299,6 +299,78 @@ async def test_of_a_vm_that_was_stopped_the_oldest_buckets_are_no_wider_ones() -
         assert received(at_work.vm()) == {"45": 11}
 
 
+async def test_an_interface_whose_first_answer_was_empty_counts_nothing_of_before_the_vm_was_known() -> None:
+    async with taking() as at_work:
+        await at_work.take(
+            listing(machine(created_at=-10_000.0), at=30), traffic(31, 0, {"45": "1 2 3", "46": "_ _ _"})
+        )
+        await at_work.take(traffic(41, 10, {"45": "2 3 4", "46": "7 8 9"}))
+        await at_work.take(traffic(54, 20, {"45": "3 4 5", "46": "8 9 6"}))
+        assert received(at_work.vm()) == {"45": 9, "46": 15}
+
+
+async def test_a_vm_that_seems_to_be_made_in_time_to_come_counts_as_one_that_does_not_say() -> None:
+    async with taking() as at_work:
+        young = machine(created_at=7_230.0)  # an hour of another zone
+        await at_work.take(listing(machine(vm_id="25"), at=10), listing(young, machine(vm_id="25"), at=30))
+        await at_work.take(traffic(31, 0, {"45": "_ 2 3"}), traffic(44, 10, {"45": "2 3 4"}))
+        assert received(at_work.vm()) == {"45": 9}
+
+
+async def test_a_vm_that_was_started_again_does_not_show_what_it_did_before() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), no_traffic(31), chunks("1 2 3", at=31))
+        await at_work.take(listing(machine(status="offline"), at=32), listing(machine(), at=35))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.ratio) == (30, None)
+        await at_work.take(chunks("2 3 4", at=41))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.ratio) == (40, 0.4)
+
+
+async def test_a_list_that_does_not_move_on_is_no_news() -> None:
+    """A cache may show the same for an hour."""
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=60), no_traffic(61), chunks("1 2 3 4 5 6", at=61))
+        for at in range(71, 191, 10):
+            await at_work.take(chunks("1 2 3 4 5 6", at=at))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.busy_s) == (60, 0)
+
+
+async def test_a_clock_that_jumps_does_not_move_chunks_that_are_known() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=60), no_traffic(61), chunks("1 2 3 4 5 6", at=61))
+        await at_work.take(chunks("2 3 4 5 6 7", at=7_271), chunks("3 4 5 6 7 8", at=81))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.busy_s) == (80, 15)
+
+
+async def test_an_hour_in_which_the_provider_was_late_is_not_held_against_it_for_ever() -> None:
+    async with taking() as at_work:
+        idle = machine(vm_id="25")
+        await at_work.take(listing(machine(), idle, at=60), replace(traffic(61, 0, {"45": "0 0 0 0 0 0"}), vm_id="25"))
+        await at_work.take(traffic(61, 0, {"45": "1 2 0 0 0 0"}), traffic(65, 0, {"45": "1 2 3 4 5 0"}))
+        for at, until in ((101, 50), (2_001, 1_980)):
+            await at_work.take(replace(traffic(at, at - 61, {"45": "0 0 0 0 0 0"}), vm_id="25"))
+            assert [interface.until_at for interface in at_work.vm("25").interfaces] == [until], at
+
+
+async def test_an_entry_that_cannot_be_read_is_not_absent() -> None:
+    async with taking() as at_work:
+        other = machine(vm_id="25")
+        await at_work.take(
+            listing(machine(), other), listing(other), listing(other, unreadable=("24",)), listing(other)
+        )
+        assert "24" in at_work.fleet.vms(ACCOUNT)
+        await at_work.take(listing(other))
+        assert "24" not in at_work.fleet.vms(ACCOUNT)
+
+
 async def test_a_vm_without_data_has_no_statistics() -> None:
     async with taking() as at_work:
         await at_work.take(listing(machine()), no_traffic(31), chunks("", at=31))
