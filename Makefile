@@ -1,4 +1,4 @@
-# Everything here needs python3 (3.11 or newer) and nothing else: the virtual environment makes itself.
+# Everything here needs python3 (3.11 or newer, with venv): the virtual environment makes itself.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -85,6 +85,7 @@ def configure(level: str, form: str, *, stream: TextIO | None = None) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.stdlib.add_log_level,
+        _short_level,
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("msg"),
         _plain,
@@ -111,6 +112,13 @@ def configure(level: str, form: str, *, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _short_level(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Levels as Prometheus and our setting spell them."""
+    if event.get("level") == "warning":
+        event["level"] = "warn"
+    return event
 
 
 def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -151,12 +151,15 @@ class Observer:
             )
 
     def _say_what_was_lost(self, account: str, collector: str) -> None:
-        """After an outage every VM has lost something, and that is one line."""
+        """After an outage every VM has lost something, and that is one line; where it goes on, one more at its end."""
         lost = self._lost.pop((account, collector), None)
-        if lost is not None:
+        where = (account, collector, "lost")
+        if lost is not None and self._lasting.failed(*where, cause="lost"):
             self._log.warning(
                 "time lost", account=account, collector=collector, seconds=lost.seconds, answers=lost.readings
             )
+        elif lost is None and (runs := self._lasting.ended(*where)) > 1:
+            self._log.info("no more time lost", account=account, collector=collector, runs=runs)
 
     def _fleet_changed(self, event: FleetChanged) -> None:
         for phrase, names in (("vms found", event.born), ("vms gone", event.gone)):

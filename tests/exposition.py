@@ -45,5 +45,9 @@ class Page:
         assert found is not None, f"{name}{labels} is not on the page"
         return found
 
+    def vm_ids(self) -> set[str]:
+        """Of the VMs that have any series."""
+        return {dict(labels)["vm_id"] for _, labels in self.samples if "vm_id" in dict(labels)}
+
     def names(self) -> set[str]:
         return {name for name, _ in self.samples}

@@ -6,6 +6,6 @@ collection, `daemon` the one that goes on.
 
 from exporter.app.daemon import Daemon
 from exporter.app.once import collect_once
-from exporter.app.watch import client_of, session_of
+from exporter.app.watch import client_of, collector_options, session_of
 
-__all__ = ["Daemon", "client_of", "collect_once", "session_of"]
+__all__ = ["Daemon", "client_of", "collect_once", "collector_options", "session_of"]

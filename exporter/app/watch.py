@@ -27,7 +27,7 @@ from exporter.observe import Observer
 from exporter.schedule import InventoryRound, Round, VmRound
 from exporter.settings import AccountSettings, Settings
 
-__all__ = ["Watch", "client_of", "session_of"]
+__all__ = ["Watch", "client_of", "collector_options", "session_of"]
 
 
 def client_of(
@@ -78,7 +78,7 @@ class Watch:
     ) -> "Watch":
         """Join client, collectors and rounds."""
         client = client_of(account, settings, session=session, clock=clock, on_event=observer.told)
-        options = _collector_options(account, settings)
+        options = collector_options(account, settings)
         intervals_s: dict[str, float] = {
             name: getattr(settings.collect, name).interval_s for name in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS)
         }
@@ -118,9 +118,9 @@ class Watch:
 
 def made_of(account: AccountSettings, settings: Settings) -> tuple[object, ...]:
     """The settings that a watch is built from; what is only shown is not among them."""
-    collect = settings.collect
     asked_with = account.model_copy(update={"labels": {}, "api_key_expires": None})
-    return asked_with, settings.api, collect.inventory, collect.cpu, collect.traffic, settings.shard
+    collected = settings.collect.model_copy(update={"stale_after_s": 0.0})
+    return asked_with, settings.api, collected, settings.shard
 
 
 def _workers(max_concurrency: int) -> int:
@@ -150,7 +150,8 @@ def _client_options(settings: Settings) -> ClientOptions:
     )
 
 
-def _collector_options(account: AccountSettings, settings: Settings) -> Options:
+def collector_options(account: AccountSettings, settings: Settings) -> Options:
+    """What the collectors of an account are told."""
     return Options(
         filters=account.filters,
         shard_index=settings.shard.index,

@@ -6,16 +6,16 @@ from collections import Counter
 import aiohttp
 import click
 
-from exporter.app import client_of, session_of
+from exporter.app import client_of, collector_options, session_of
 from exporter.cli.options import Reader, settings_options
 from exporter.cli.process import ready_to_log
 from exporter.clock import SystemClock
-from exporter.gigas import AccountClient, GigasError, MachineDocument
+from exporter.collectors import Cpu, Inventory, Options, Traffic
+from exporter.fleet import Machine
+from exporter.gigas import AccountClient, GigasError
 from exporter.settings import AccountSettings, Settings
 
 __all__ = ["check"]
-
-_PERIOD = "-1H"
 
 
 @click.command()
@@ -35,33 +35,30 @@ async def _accounts_are_fine(settings: Settings) -> bool:
 
 async def _is_fine(account: AccountSettings, settings: Settings, session: aiohttp.ClientSession) -> bool:
     client = client_of(account, settings, session=session, clock=SystemClock(), on_event=lambda _: None)
+    options = collector_options(account, settings)
     try:
-        listing = await client.list_machines(
-            {name: told[0] for name, told in account.filters.items() if len(told) == 1}
-        )
+        listing = await Inventory(options).collect(client)
         statuses = Counter(machine.status for machine in listing.machines)
         found = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "none"
         click.echo(f"account {account.name}: {len(listing.machines)} VM(s): {found}")
-        for broken in listing.broken:
+        for broken in listing.unreadable:
             click.echo(f"account {account.name}: VM {broken.machine_id or '?'} cannot be understood: {broken.reason}")
-        await _read_statistics(account.name, client, listing.machines)
+        await _read_statistics(client, options, listing.machines)
     except GigasError as error:
-        click.echo(str(error), err=True)
+        click.echo(f"gigas-exporter: {error}", err=True)
         return False
     return True
 
 
-async def _read_statistics(account: str, client: AccountClient, machines: tuple[MachineDocument, ...]) -> None:
+async def _read_statistics(client: AccountClient, options: Options, machines: tuple[Machine, ...]) -> None:
     """Those of the first VM that is online: it should have some."""
-    online = [machine for machine in machines if machine.status == "online"]
-    if not online:
-        click.echo(f"account {account}: no VM is online, so no statistics were read")
+    machine = next((machine for machine in machines if machine.status == "online"), None)
+    if machine is None:
+        click.echo(f"account {client.account}: no VM is online, so no statistics were read")
         return
-    vm_id, name = online[0].id, online[0].label or online[0].hostname
-    cpu = (await client.cpu_stats(vm_id, _PERIOD)).document
-    click.echo(f"account {account}: VM {name!r}: {len(cpu.values)} CPU chunk(s) of {cpu.time_units or 'unknown width'}")
-    traffic = (await client.bw_stats(vm_id, _PERIOD)).document
-    buckets = max((len(interface.buckets) for interface in traffic.interfaces), default=0)
-    click.echo(
-        f"account {account}: VM {name!r}: {len(traffic.interfaces)} interface(s), {buckets} bucket(s) of traffic"
-    )
+    whose = f"account {client.account}: VM {machine.name!r}"
+    cpu = await Cpu(options).look(client, machine, width_hint_s=None)
+    click.echo(f"{whose}: {len(cpu.values)} CPU chunk(s) of {cpu.width_ms / 1000:g} s")
+    traffic = await Traffic(options).look(client, machine, width_hint_s=None)
+    buckets = max((interface.receive.count for interface in traffic.interfaces), default=0)
+    click.echo(f"{whose}: {len(traffic.interfaces)} interface(s), {buckets} bucket(s) of traffic")

@@ -9,7 +9,7 @@ import click
 from exporter.cli.process import serve
 from exporter.cli.simulate import checked_step
 from exporter.clock import SystemClock
-from exporter.settings import Settings, load
+from exporter.settings import PREFIX, Settings, load
 from exporter.simulator import SimulatorOptions
 from exporter.simulator import serve as simulate
 
@@ -24,17 +24,53 @@ _STALE_STEPS = 6
 
 
 @click.command()
-@click.option("--vms", type=click.IntRange(1, 100_000), default=25, show_default=True, help="How many VMs.")
 @click.option(
-    "--step", default="10s", show_default=True, callback=checked_step, help="Width of the finest buckets, a duration."
+    "--vms",
+    envvar=f"{PREFIX}VMS",
+    type=click.IntRange(1, 100_000),
+    default=25,
+    show_default=True,
+    help="How many VMs.",
 )
-@click.option("--web.listen-address", "listen", default=":9877", show_default=True, help="Where to listen.")
-@click.option("--log.level", "level", type=click.Choice(["debug", "info", "warn", "error"]), default="info")
-@click.option("--log.format", "form", type=click.Choice(["logfmt", "json"]), default="logfmt")
-def demo(vms: int, step: float, listen: str, level: str, form: str) -> None:
+@click.option(
+    "--step",
+    envvar=f"{PREFIX}STEP",
+    default="10s",
+    show_default=True,
+    callback=checked_step,
+    help="Width of the finest buckets, a duration.",
+)
+@click.option(
+    "--web.listen-address",
+    "listen",
+    envvar=f"{PREFIX}WEB__LISTEN_ADDRESS",
+    multiple=True,
+    default=(":9877",),
+    show_default=True,
+    help="Where to listen; repeatable.",
+)
+@click.option(
+    "--log.level",
+    "level",
+    envvar=f"{PREFIX}LOG__LEVEL",
+    default="info",
+    show_default=True,
+    metavar="[debug|info|warn|error]",
+    help="The least that is logged.",
+)
+@click.option(
+    "--log.format",
+    "form",
+    envvar=f"{PREFIX}LOG__FORMAT",
+    default="logfmt",
+    show_default=True,
+    metavar="[logfmt|json]",
+    help="How a line looks.",
+)
+def demo(vms: int, step: float, listen: tuple[str, ...], level: str, form: str) -> None:
     """Show the exporter at work on a simulated account."""
     options = SimulatorOptions(vms=vms, step_s=step)
-    flags: dict[str, Any] = {"web.listen_address": (listen,), "log.level": level, "log.format": form}
+    flags: dict[str, Any] = {"web.listen_address": listen, "log.level": level, "log.format": form}
     asyncio.run(_demonstrate(options, flags))
 
 
@@ -60,13 +96,13 @@ def _within_reach(url: str) -> str:
 def _settings(options: SimulatorOptions, url: str, flags: dict[str, Any]) -> Settings:
     interval_s = max(0.1, options.step_s / _LOOKS_PER_STEP)
     account = {"ID": options.accounts[0], "NAME": "demo", "API_KEY": options.api_key}
-    environ = {f"GIGAS_EXPORTER_ACCOUNTS__0__{name}": value for name, value in account.items()}
-    environ["GIGAS_EXPORTER_API__URL"] = url
-    environ["GIGAS_EXPORTER_COLLECT__STALE_AFTER"] = f"{_STALE_STEPS * options.step_s:.3f}"
+    environ = {f"{PREFIX}ACCOUNTS__0__{name}": value for name, value in account.items()}
+    environ[f"{PREFIX}API__URL"] = url
+    environ[f"{PREFIX}COLLECT__STALE_AFTER"] = f"{_STALE_STEPS * options.step_s:.3f}"
     for collector, longest_s in (
         ("INVENTORY", _LONGEST_LISTING_S),
         ("CPU", _LONGEST_LOOK_S),
         ("TRAFFIC", _LONGEST_LOOK_S),
     ):
-        environ[f"GIGAS_EXPORTER_COLLECT__{collector}__INTERVAL"] = f"{min(interval_s, longest_s):.3f}"
+        environ[f"{PREFIX}COLLECT__{collector}__INTERVAL"] = f"{min(interval_s, longest_s):.3f}"
     return load(flags=flags, environ=environ, file=None)

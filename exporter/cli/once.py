@@ -24,7 +24,9 @@ _READABLE = 0o644
 @settings_options
 def once(read: Reader, output: Path | None) -> None:
     """Collect once and print the metrics; fails if an account fails, after the others are written."""
-    settings = ready_to_log(read())
+    settings = read()
+    # A job that is run again and again has nothing to say while all is well: cron would mail it each time.
+    ready_to_log(settings, level="warn" if settings.log.level == "info" else None)
     page, failed = asyncio.run(collect_once(settings, clock=SystemClock()))
     if output is None:
         sys.stdout.buffer.write(page)

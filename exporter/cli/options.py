@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from exporter.settings import FLAGS, Row, Settings, load
+from exporter.settings import FLAGS, PREFIX, Row, Settings, load
 
 __all__ = ["Reader", "settings_options"]
 
@@ -37,7 +37,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         "config_file_path",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Configuration file (YAML).",
+        help=f"Configuration file (YAML); accounts stand there, or in {PREFIX}ACCOUNTS__0__ID and …__API_KEY.",
     )
     decorated: Callable[..., None] = called
     decorators: list[_Decorator] = [file, *options]
@@ -48,9 +48,10 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _option(row: Row, name: str) -> _Decorator:
     # No click.Choice: what a value must be is for the settings to say, so that all mistakes are said at once.
+    text = f"{row.help}  [default: {row.default}]" if row.default else row.help
     if row.switch:
-        return click.option(f"{row.flag}/--no-{row.flag.removeprefix('--')}", name, default=None, help=row.help)
-    return click.option(row.flag, name, multiple=row.repeatable, metavar=_metavar(row), help=row.help)
+        return click.option(f"{row.flag}/--no-{row.flag.removeprefix('--')}", name, default=None, help=text)
+    return click.option(row.flag, name, multiple=row.repeatable, metavar=_metavar(row), help=text)
 
 
 def _metavar(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,14 +14,22 @@ from exporter.clock import SystemClock
 from exporter.settings import Settings
 from exporter.web import ListenFailed
 
-__all__ = ["ready_to_log", "serve"]
+__all__ = ["ready_to_log", "serve", "spare_what_is_loaded"]
 
 
-def ready_to_log(settings: Settings) -> Settings:
-    """Log as the settings say, and never a secret of theirs."""
+def ready_to_log(settings: Settings, *, level: str | None = None) -> Settings:
+    """Log as the settings say (or from that level on), and never a secret of theirs."""
     logs.redactor.hide(_secrets(settings))
-    logs.configure(settings.log.level, settings.log.format)
+    logs.configure(level or settings.log.level, settings.log.format)
     return settings
+
+
+def spare_what_is_loaded() -> None:
+    """Keep the garbage collector from what is loaded by now, which never becomes garbage: looking through it again and
+    again held the loop for 33 ms at 1 000 VMs; the rest alone takes 17.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
@@ -39,6 +48,7 @@ async def serve(
     on_listening: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
+    spare_what_is_loaded()
     stop = asyncio.Event()
     daemon = Daemon(
         ready_to_log(settings),

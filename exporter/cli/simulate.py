@@ -2,16 +2,20 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from exporter.clock import SystemClock
-from exporter.settings import parse_listen_address, positive_duration
+from exporter.settings import PREFIX, parse_listen_address, positive_duration
 from exporter.simulator import Fault, SimulatorOptions, load_faults, serve
 from exporter.web import ListenFailed
 
 __all__ = ["checked_step", "simulate"]
+
+_USUAL = SimulatorOptions()
 
 
 def checked_step(_: click.Context, __: click.Parameter, value: str) -> float:
@@ -22,20 +26,22 @@ def checked_step(_: click.Context, __: click.Parameter, value: str) -> float:
         raise click.BadParameter(str(error)) from None
 
 
+def _option(flag: str, *names: str, **more: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A flag that is a variable, too."""
+    variable = PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, *names, envvar=variable, show_default=True, **more)
+
+
 @click.command()
-@click.option("--listen-address", "listen", default="127.0.0.1:9878", show_default=True, help="Where to listen.")
-@click.option("--vms", type=click.IntRange(0, 1_000_000), default=25, show_default=True, help="How many VMs.")
-@click.option(
-    "--step", default="300s", show_default=True, callback=checked_step, help="Width of the finest buckets, a duration."
+@_option("--listen-address", "listen", default="127.0.0.1:9878", help="Where to listen.")
+@_option("--vms", type=click.IntRange(0, 1_000_000), default=_USUAL.vms, help="How many VMs.")
+@_option(
+    "--step", default=f"{_USUAL.step_s:g}s", callback=checked_step, help="Width of the finest buckets, a duration."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same lives.")
-@click.option(
-    "--account", "accounts", multiple=True, default=("17893",), show_default=True, help="Account; repeatable."
-)
-@click.option("--api-key", default="demo-key", show_default=True, help="The API key that is accepted.")
-@click.option(
-    "--faults", "file", type=click.Path(path_type=Path), help="A list of faults (YAML); see docs/simulator.md."
-)
+@_option("--seed", type=int, default=_USUAL.seed, help="The same seed makes the same lives.")
+@_option("--account", "accounts", multiple=True, default=_USUAL.accounts, help="Account; repeatable.")
+@_option("--api-key", default=_USUAL.api_key, help="The API key that is accepted.")
+@_option("--faults", "file", type=click.Path(path_type=Path), help="A list of faults (YAML); see docs/simulator.md.")
 def simulate(
     listen: str, vms: int, step: float, seed: int, accounts: tuple[str, ...], api_key: str, file: Path | None
 ) -> None:

@@ -42,7 +42,7 @@ class Inventory:
                 for document in listing.machines
                 if _passes(document, kept) and self._is_ours(client.account_id, document.id)
             ),
-            unreadable=tuple(broken.machine_id for broken in listing.broken),
+            unreadable=listing.broken,
             duplicates=listing.duplicates,
             asked_at=listing.asked_at,
             asked_seen_at=listing.asked_seen_at,

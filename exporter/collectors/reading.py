@@ -5,19 +5,20 @@ from typing import ClassVar
 
 from exporter.counting import Strip
 from exporter.fleet import Machine
+from exporter.gigas import BrokenMachine
 
 __all__ = ["CpuReading", "InterfaceReading", "InventoryReading", "Reading", "TrafficReading"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryReading:
-    """One complete listing of an account. `unreadable`: ids of entries that could not be understood (None: not even
+    """One complete listing of an account. `unreadable`: entries that could not be understood (some not even
     the id); those VMs are there, whatever they are.
     """
 
     account: str
     machines: tuple[Machine, ...]
-    unreadable: tuple[str | None, ...]
+    unreadable: tuple[BrokenMachine, ...]
     duplicates: int
     asked_at: float
     asked_seen_at: float

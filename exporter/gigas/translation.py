@@ -24,7 +24,6 @@ TRANSLATED: tuple[tuple[type[Exception], type[GigasError], str], ...] = (
     (aiohttp.ClientHttpProxyError, ConnectionFailed, "the proxy refused"),
     (aiohttp.ServerDisconnectedError, ConnectionFailed, "the connection was closed without an answer"),
     (aiohttp.ClientPayloadError, ConnectionFailed, "the answer broke off"),
-    (aiohttp.UploadAbortedError, ConnectionFailed, "the request could not be sent"),
     (aiohttp.TooManyRedirects, InvalidAnswer, "too many redirects"),
     (aiohttp.RedirectClientError, InvalidAnswer, "a redirect to no address"),
     (aiohttp.ContentTypeError, InvalidAnswer, "the answer is of another type"),

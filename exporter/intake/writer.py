@@ -306,9 +306,10 @@ def _listed(known: Vm | None, account: str, machine: Machine) -> Vm:
 
 def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> dict[str, VmRecord]:
     """The VMs that are not in this listing as machines. An entry without a readable id could be any of them."""
-    if None in reading.unreadable:
+    present = {machine.vm_id for machine in reading.machines}
+    unreadable = {broken.machine_id for broken in reading.unreadable}
+    if None in unreadable:
         return {}
-    present, unreadable = {machine.vm_id for machine in reading.machines}, set(reading.unreadable)
     return {
         vm_id: replace(record, absences=0 if vm_id in unreadable else record.absences + 1)
         for vm_id, record in records.items()

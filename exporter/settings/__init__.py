@@ -4,7 +4,7 @@ A setting is one field of `model`: its flag, variable, file key, error line and 
 No text of pydantic is ever shown: it quotes the input, secrets too.
 """
 
-from exporter.settings.model import AccountSettings, Settings
+from exporter.settings.model import PREFIX, AccountSettings, Settings
 from exporter.settings.problems import ConfigurationError, Problem
 from exporter.settings.reference import FLAGS, Row, documented
 from exporter.settings.secrets import SecretText
@@ -13,6 +13,7 @@ from exporter.settings.values import parse_listen_address, positive_duration
 
 __all__ = [
     "FLAGS",
+    "PREFIX",
     "AccountSettings",
     "ConfigurationError",
     "Problem",

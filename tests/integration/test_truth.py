@@ -1,6 +1,7 @@
 """What is exported is what was: every metric of VMs against the simulation's truth, value by value."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,8 +67,13 @@ async def test_the_list_is_exported_as_it_is() -> None:
             assert (since is not None) == bool(vm["locked"])
             suspended = page.value("gigas_vm_suspended_since_timestamp_seconds", **where)
             assert (suspended is not None) == bool(vm["suspended"])
-        for labels, count in page.each("gigas_vms"):
-            assert count == sum(vm["status"] == labels["status"] for vm in vms.values())
+        counts = {labels["status"]: count for labels, count in page.each("gigas_vms", account="production")}
+        assert counts == {
+            status: sum(vm["status"] == status for vm in vms.values())
+            for status in ("offline", "online", "recovery", "unbuilt")
+        }
+        for collector in ("inventory", "cpu", "traffic"):
+            assert sum(count for _, count in page.each("gigas_exporter_vms", collector=collector)) == len(vms)
         assert page.value("gigas_up", account="production") == 1
         assert page.value("gigas_account_info", account="production", account_id="17893") == 1
 
@@ -77,15 +83,15 @@ def ended_between(truth: Mapping[str, Any], after: float, until: float) -> list[
 
 
 def growth_is_true(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: float) -> bool:
-    """Whether every counter grew by the buckets that ended between its two timestamps, and some did grow."""
-    grown = 0
+    """Whether every counter grew by the buckets that ended between its two timestamps, and some of each family did."""
+    grown: Counter[str] = Counter()
     for labels, before in first.each(BUSY[0]):
         vm_id = labels["vm_id"]
         from_at, until_at = (page.one(BUSY[1], vm_id=vm_id) for page in (first, last))
         after = last.one(BUSY[0], vm_id=vm_id)
         true = math.fsum(ratio * step_s for ratio in ended_between(vms[vm_id]["cpu"], from_at, until_at))
         assert after - before == pytest.approx(true, rel=1e-9, abs=1e-6), labels
-        grown += after > before
+        grown[BUSY[0]] += after > before
     for family, way in WAYS:
         for labels, before in first.each(family):
             vm_id, interface_id = labels["vm_id"], labels["interface_id"]
@@ -95,8 +101,8 @@ def growth_is_true(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: f
             traffic = vms[vm_id]["interfaces"][interface_id]["traffic"]
             true = math.fsum(bucket[way] for bucket in ended_between(traffic, from_at, until_at))
             assert after - before == pytest.approx(true, rel=1e-9, abs=1e-3), labels
-            grown += after > before
-    return grown > 10
+            grown[family] += after > before
+    return min(grown[family] for family in (BUSY[0], *(family for family, _ in WAYS))) > 5
 
 
 async def quiet(simulated: Provider) -> None:
@@ -139,7 +145,9 @@ async def test_ratios_and_rates_are_those_of_the_bucket_that_the_timestamp_names
             ("gigas_vm_network_receive_bytes_per_second", 0),
             ("gigas_vm_network_transmit_bytes_per_second", 1),
         ):
-            for labels, rate in page.each(family):
+            rates = list(page.each(family))
+            assert len(rates) > 5
+            for labels, rate in rates:
                 where = {"vm_id": labels["vm_id"], "interface_id": labels["interface_id"]}
                 until_at = page.value("gigas_vm_network_timestamp_seconds", **where)
                 truth = vms[labels["vm_id"]]["interfaces"][labels["interface_id"]]["traffic"]
@@ -173,24 +181,51 @@ async def grown(watched: Watched, vm_id: str) -> tuple[float, float] | None:
     return (value, until_at) if value and until_at else None
 
 
-async def test_a_lock_a_rename_and_a_vm_that_goes_are_seen() -> None:
+async def test_a_lock_lasts_from_when_it_was_seen_until_it_is_seen_no_more() -> None:
+    """By listings 300 ms apart."""
+    async with provider() as simulated, daemon(simulated.url) as watched:
+        await eventually(lambda: has_statistics(watched))
+        first, *_ = await simulated.vms()
+        from_s = (await simulated.truth())["now"]
+        await simulated.steer(first, locked=True, suspended=True)
+        page = await eventually(lambda: shows(watched, "gigas_vm_locked", 1, vm_id=first))
+        seen_s = (await simulated.truth())["now"]
+        for since in ("gigas_vm_locked_since_timestamp_seconds", "gigas_vm_suspended_since_timestamp_seconds"):
+            assert from_s - 0.01 <= page.one(since, vm_id=first) <= seen_s
+        assert page.one("gigas_vm_locks_total", vm_id=first) == 1
+        await eventually(lambda: lasted(watched, first, 1.0))
+        await simulated.steer(first, locked=False, suspended=False)
+        until_s = (await simulated.truth())["now"]
+        page = await eventually(lambda: shows(watched, "gigas_vm_locked", 0, vm_id=first))
+        lasted_s = page.one("gigas_vm_locked_seconds_total", vm_id=first)
+        assert until_s - from_s - 1.0 <= lasted_s <= until_s - from_s
+        for since in ("gigas_vm_locked_since_timestamp_seconds", "gigas_vm_suspended_since_timestamp_seconds"):
+            assert page.value(since, vm_id=first) is None
+
+
+async def shows(watched: Watched, family: str, value: float, **where: str) -> Page | None:
+    page = await watched.page()
+    return page if page.value(family, **where) == value else None
+
+
+async def lasted(watched: Watched, vm_id: str, least_s: float) -> bool:
+    return (await watched.page()).one("gigas_vm_locked_seconds_total", vm_id=vm_id) >= least_s
+
+
+async def test_a_rename_and_a_vm_that_goes_are_seen() -> None:
     async with provider() as simulated, daemon(simulated.url) as watched:
         await eventually(lambda: has_statistics(watched))
         first, second, *_ = await simulated.vms()
-        await simulated.steer(first, locked=True, label="renamed")
+        await simulated.steer(first, label="renamed")
         await simulated.remove(second)
+        await eventually(lambda: shows(watched, "gigas_vm_renames_total", 1, vm_id=first, vm="renamed"))
 
-        async def seen() -> bool:
+        async def gone() -> bool:
             page = await watched.page()
-            return (
-                page.value("gigas_vm_locks_total", vm_id=first, vm="renamed") == 1
-                and page.value("gigas_vm_renames_total", vm_id=first) == 1
-                and (page.value("gigas_vm_locked_seconds_total", vm_id=first) or 0) > 0.5
-                and not list(page.each("gigas_vm_info", vm_id=second))
-                and not list(page.each("gigas_vm_cpu_busy_seconds_total", vm_id=second))
-            )
+            assert {labels["vm"] for labels, _ in page.each("gigas_vm_info", vm_id=first)} == {"renamed"}
+            return not any(vm_id == second for vm_id in page.vm_ids())
 
-        await eventually(seen)
+        await eventually(gone)
 
 
 async def test_the_requests_that_are_counted_are_those_that_the_provider_was_asked() -> None:

@@ -9,6 +9,7 @@ from exporter.clock import SystemClock
 from exporter.collectors import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
 from exporter.counting import enter
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm
+from exporter.gigas import BrokenMachine
 from exporter.intake import FleetChanged, FoldFailed, Intake, ReadingTaken, Taken
 from exporter.ledger import Batch, MemoryLedger
 from tests.builders import machine, strip
@@ -77,7 +78,7 @@ def listing(*machines: Machine, at: float = 0.0, unreadable: tuple[str | None, .
     return InventoryReading(
         account=ACCOUNT,
         machines=machines,
-        unreadable=unreadable,
+        unreadable=tuple(BrokenMachine(vm_id, "status: missing") for vm_id in unreadable),
         duplicates=0,
         asked_at=at,
         asked_seen_at=at,

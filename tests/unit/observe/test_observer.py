@@ -193,6 +193,15 @@ def test_time_that_many_vms_lost_is_one_line(lines: Lines) -> None:
     assert (said["seconds"], said["answers"]) == (300_000, 1_000)
 
 
+def test_time_that_is_lost_again_and_again_is_said_when_that_begins_and_ends(lines: Lines) -> None:
+    observed = Observed()
+    for _ in range(3):
+        observed.told(ReadingTaken(ACCOUNT, "cpu", "24", lost_s=300.0, refused=0, duplicates=0))
+        observed.told(ran())
+    observed.told(ran())
+    assert shown(lines) == ["time lost", "no more time lost"]
+
+
 def test_vms_that_come_go_and_are_renamed_are_said_in_a_line_of_bounded_length(lines: Lines) -> None:
     observed = Observed()
     observed.told(FleetChanged(ACCOUNT, tuple(f"web-{n}" for n in range(1_000)), (), ()))
