@@ -14,7 +14,9 @@ from exporter.clock import SystemClock
 from exporter.settings import Settings
 from exporter.web import ListenFailed
 
-__all__ = ["ready_to_log", "serve", "spare_what_is_loaded"]
+__all__ = ["ignore_signals", "ready_to_log", "serve", "spare_what_is_loaded", "stop_on_signals"]
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 def ready_to_log(settings: Settings, *, level: str | None = None) -> Settings:
@@ -22,6 +24,21 @@ def ready_to_log(settings: Settings, *, level: str | None = None) -> Settings:
     logs.redactor.hide(_secrets(settings))
     logs.configure(level or settings.log.level, settings.log.format)
     return settings
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    for number in _STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def ignore_signals() -> None:
+    """What is over need not be ended: whoever is impatient, and asks twice, gets no failure for it."""
+    for number in _STOPPING:
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def spare_what_is_loaded() -> None:
@@ -49,18 +66,17 @@ async def serve(
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
     spare_what_is_loaded()
-    stop = asyncio.Event()
+    stop = stop_on_signals()
     daemon = Daemon(
         ready_to_log(settings),
         reread=lambda: ready_to_log(reread()),
         clock=SystemClock(),
         on_listening=on_listening,
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.request_reload)
     try:
         await daemon.run(stop)
     except ListenFailed as error:
         raise click.ClickException(str(error)) from error
+    finally:
+        ignore_signals()

@@ -1,13 +1,13 @@
 """`gigas-exporter simulate`: the simulated API alone."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from exporter.cli.process import ignore_signals, stop_on_signals
 from exporter.clock import SystemClock
 from exporter.settings import PREFIX, parse_listen_address, positive_duration
 from exporter.simulator import Fault, SimulatorOptions, load_faults, serve
@@ -67,12 +67,12 @@ def _faults(file: Path | None) -> tuple[Fault, ...]:
 
 
 async def _serve(options: SimulatorOptions, faults: tuple[Fault, ...], host: str | None, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     try:
         async with serve(options, clock=SystemClock(), faults=faults, host=host, port=port) as url:
             click.echo(f"{options.vms} simulated VMs, buckets of {options.step_s:g} s: {url}/ (Ctrl-C ends it).")
             await stop.wait()
     except OSError as error:
         raise click.ClickException(str(ListenFailed(host, port, error))) from error
+    finally:
+        ignore_signals()

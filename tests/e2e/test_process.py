@@ -224,10 +224,17 @@ async def test_check_says_what_it_found() -> None:
         code, output, errors = await finished("check", **account(simulated.url))
         assert (code, errors) == (0, "")
         assert "account production: 14 VM(s): 1 offline, 11 online, 1 recovery, 1 unbuilt" in output
-        assert "12 CPU chunk(s) of 1 second" in output
+        assert "12 CPU chunk(s) of 1 s" in output
         code, _, errors = await finished("check", **account(simulated.url, ACCOUNTS__0__API_KEY="wrong"))
         assert code == 1
-        assert errors.startswith("account production: ")
+        assert errors.startswith("gigas-exporter: account production: ")
+        assert len(errors.splitlines()) == 1
+        several = account(simulated.url) | {
+            "GIGAS_EXPORTER_ACCOUNTS__0__FILTERS": '{"status": ["offline", "recovery"]}'
+        }
+        code, output, _ = await finished("check", **several)
+        assert code == 0
+        assert "account production: 2 VM(s): 1 offline, 1 recovery" in output
 
 
 async def test_once_writes_a_page_and_fails_if_an_account_does(tmp_path: Path) -> None:
@@ -237,8 +244,8 @@ async def test_once_writes_a_page_and_fails_if_an_account_does(tmp_path: Path) -
             "GIGAS_EXPORTER_ACCOUNTS__1__ID": "404",
             "GIGAS_EXPORTER_ACCOUNTS__1__API_KEY": "demo-key",
         }
-        code, text, _ = await finished("once", **account(simulated.url))
-        assert code == 0
+        code, text, errors = await finished("once", **account(simulated.url))
+        assert (code, errors) == (0, "")
         assert len(list(Page.of(text).each("gigas_vm_cpu_usage_ratio"))) > 5
         code, text, errors = await finished("once", "--output", output, **two)
         assert (code, text) == (1, "")
