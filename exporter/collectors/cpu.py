@@ -22,15 +22,14 @@ class Cpu:
     async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> CpuReading:
         answer = await client.cpu_stats(machine.vm_id, _PERIOD)
         width_s = chunk_width(answer.document, width_hint_s)
-        cores = machine.cpus or 1
-        share = 100.0 if self._percent_of == "vm" else 100.0 * cores
         return CpuReading(
             account=client.account,
             vm_id=machine.vm_id,
             values=tuple(
-                None if percent is None else enter(percent / share * width_s) for percent in answer.document.values
+                None if percent is None else enter(percent / 100 * width_s) for percent in answer.document.values
             ),
             width_ms=to_ms(width_s),
+            cores=None if self._percent_of == "vm" else max(1, machine.cpus or 1),
             refused=answer.document.refused,
             asked_at=answer.asked_at,
             asked_seen_at=answer.asked_seen_at,

@@ -28,12 +28,15 @@ class InventoryReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuReading:
-    """A list of chunks without times: busy seconds in quanta, None where the answer has nothing usable."""
+    """A list of chunks without times: busy seconds in quanta, None where the answer has nothing usable. They are of the
+    whole VM, or of one core, of which the VM has `cores` now (None: of the VM).
+    """
 
     account: str
     vm_id: str
     values: tuple[int | None, ...]
     width_ms: int
+    cores: int | None
     refused: int
     asked_at: float
     asked_seen_at: float

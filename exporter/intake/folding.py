@@ -1,6 +1,6 @@
 """What a reading changes in the record of a VM. Pure: instants are in the reading."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -39,8 +39,7 @@ merely late is filled, which tells how late buckets are here."""
 class Gained:
     """A record after a reading. `window`: the buckets of the answer, of all interfaces together (None: no data).
 
-    `lost_ms`: time that no answer has shown; `late_ms`: how late buckets are filled, as far as is
-    known by now.
+    `lost_ms`: time that no answer has shown; `late_ms`: how late buckets are filled, as far as is known by now.
     """
 
     record: VmRecord
@@ -111,36 +110,58 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     now_ms = to_ms(reading.asked_at)
     hint_ms = end_hint(now_ms=now_ms, width_ms=reading.width_ms, grid=record.grid)
     before = known.list if known is not None else None
-    window = place(reading.values, width_ms=reading.width_ms, hint_ms=hint_ms, before=before, asked_ms=now_ms)
+    told = place(reading.values, width_ms=reading.width_ms, hint_ms=hint_ms, before=before, asked_ms=now_ms)
     if known is None:
+        window = _of_the_vm(told, None, cores=reading.cores)
         complete_ms = _complete(window, now_ms, late_ms)
         if complete_ms is None:
             return Gained(record, window, late_ms=late_ms)
         counts_from_ms = _counts_from_ms(record, window, created_at)
         series = begin(window, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
-        known = CpuAccount(series, window, since_ms=now_ms, on_grid=record.grid is not None)
+        known = CpuAccount(series, told, since_ms=now_ms, on_grid=record.grid is not None)
     else:
-        known = _replaced(known, window, off_ms=hint_ms - window.end_ms, has_grid=record.grid is not None)
-        window = known.list
+        placed = _put_right(known, off_ms=hint_ms - told.end_ms, has_grid=record.grid is not None)
+        told = replace(told, start_ms=told.start_ms + placed.list.start_ms - known.list.start_ms)
+        known = placed
+        window = _of_the_vm(told, known, cores=reading.cores)
         late_ms = max(late_ms, lateness_ms(known.series, window))
         complete_ms = _complete(window, known.since_ms, late_ms)
     folded = fold(
         known.series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=record.running_since_ms
     )
-    return Gained(replace(record, cpu=replace(known, series=folded.series)), window, folded.lost_ms, late_ms)
+    counted = replace(known, series=folded.series, list=told)
+    return Gained(replace(record, cpu=counted), window, folded.lost_ms, late_ms)
 
 
-def _replaced(known: CpuAccount, window: Window, *, off_ms: int, has_grid: bool) -> CpuAccount:
-    """The account with its new list; moved with it to where the clock says, if that must be believed.
+def _of_the_vm(told: Window, known: CpuAccount | None, *, cores: int | None) -> Window:
+    """The list in busy seconds of the whole VM. A chunk told as before keeps its value when cores come or go."""
+    if cores is None:
+        return told
+    before, held = ({}, {}) if known is None else (_by_bounds(known.list.buckets()), _by_bounds(known.series.buckets()))
+    shared = {}
+    for bucket in told.buckets():
+        bounds = bucket.start_ms, bucket.end_ms
+        same = bounds in held and before.get(bounds) == bucket.value
+        shared[bucket.start_ms] = held[bounds] if same else bucket.value // cores
+    starts = range(told.start_ms, told.end_ms, told.width_ms)
+    return replace(told, values=tuple(shared.get(start_ms) for start_ms in starts))
+
+
+def _by_bounds(buckets: Iterable[Bucket]) -> dict[tuple[int, int], int]:
+    return {(bucket.start_ms, bucket.end_ms): bucket.value for bucket in buckets}
+
+
+def _put_right(known: CpuAccount, *, off_ms: int, has_grid: bool) -> CpuAccount:
+    """The account, moved to where the clock says that its lists lie, if that must be believed.
 
     That is when traffic has shown the grid for the first time, or when the clock has said the same for some looks: the
     first list may have been asked for at the moment at which a chunk ended.
     """
     looks = known.off_looks + 1 if off_ms and off_ms == known.off_ms else int(off_ms != 0)
     if off_ms and (looks >= _BESIDE_LOOKS or (has_grid and not known.on_grid)):
-        placed = replace(window, start_ms=window.start_ms + off_ms)
-        return CpuAccount(moved(known.series, by_ms=off_ms), placed, known.since_ms, on_grid=has_grid)
-    return replace(known, list=window, on_grid=known.on_grid or has_grid, off_ms=off_ms, off_looks=looks)
+        lists = replace(known.list, start_ms=known.list.start_ms + off_ms)
+        return CpuAccount(moved(known.series, by_ms=off_ms), lists, known.since_ms, on_grid=has_grid)
+    return replace(known, on_grid=known.on_grid or has_grid, off_ms=off_ms, off_looks=looks)
 
 
 def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:

@@ -143,6 +143,7 @@ def cpu(provider: Provider, at: float, *, clock_error: float) -> CpuReading:
         vm_id="24",
         values=() if nothing else tuple(None if value is None else enter(value) for value in values),
         width_ms=provider.width * 1000,
+        cores=None,
         refused=0,
         asked_at=asked_at,
         asked_seen_at=asked_at,

@@ -86,13 +86,14 @@ def listing(*machines: Machine, at: float = 0.0, unreadable: tuple[str | None, .
     )
 
 
-def chunks(text: str, *, at: float, width: float = 10.0, refused: int = 0) -> CpuReading:
+def chunks(text: str, *, at: float, width: float = 10.0, refused: int = 0, cores: int | None = None) -> CpuReading:
     values = tuple(None if word == "_" else enter(float(word)) for word in text.split())
     return CpuReading(
         account=ACCOUNT,
         vm_id="24",
         values=values,
         width_ms=round(width * 1000),
+        cores=cores,
         refused=refused,
         asked_at=at,
         asked_seen_at=at,
@@ -329,6 +330,17 @@ async def test_a_vm_that_was_started_again_does_not_show_what_it_did_before() ->
         cpu = at_work.vm().cpu
         assert cpu is not None
         assert (cpu.until_at, cpu.ratio) == (40, 0.4)
+
+
+async def test_cores_that_come_and_go_change_nothing_that_was_counted() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=30), no_traffic(31), chunks("4 8 12", at=31, cores=4))
+        await at_work.take(chunks("8 12 16", at=41, cores=4))
+        assert at_work.cpu_busy() == 4
+        await at_work.take(chunks("12 16 6", at=51, cores=2))
+        assert at_work.cpu_busy() == 4 + 3
+        await at_work.take(chunks("16 6 8", at=61, cores=8))
+        assert at_work.cpu_busy() == 4 + 3 + 1
 
 
 async def test_a_list_that_does_not_move_on_is_no_news() -> None:
