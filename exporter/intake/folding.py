@@ -84,8 +84,8 @@ def fold_machine(
             appeared=listed_before,
             # For all that we know it has run since it was made.
             running_since_ms=to_ms(min(machine.created_at or 0.0, asked_at)) if running else None,
-            lock=unseen(on=machine.locked, seen_at=asked_seen_at),
-            suspension=unseen(on=machine.suspended, seen_at=asked_seen_at),
+            lock=unseen(on=machine.locked, seen_at=asked_seen_at, at=asked_at),
+            suspension=unseen(on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
         )
     if running:
         running_since_ms = to_ms(asked_at) if record.running_since_ms is None else record.running_since_ms
@@ -97,8 +97,8 @@ def fold_machine(
         renames=record.renames + (machine.name != record.name),
         absences=0,
         running_since_ms=running_since_ms,
-        lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at),
-        suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at),
+        lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at, at=asked_at),
+        suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
     )
 
 
