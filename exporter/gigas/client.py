@@ -110,11 +110,12 @@ class AccountClient:
 
     async def list_machines(self, filters: Mapping[str, str]) -> Listing:
         """List the VMs that pass the provider's own filters. A list that does not add up is listed again."""
-        problem = None
+        problem: str | None = None
+        repeated: frozenset[str] | None = None
         for listing in range(1, _LISTINGS + 1):
             pages, first = await self._pages(filters)
-            problem = pages.problem
-            if problem is None:
+            problem, before, repeated = pages.problem, repeated, pages.repeated
+            if problem is None or (repeated is not None and repeated == before):
                 return Listing(pages.machines, pages.broken, pages.duplicates, first.asked_at, first.asked_seen_at)
             if listing < _LISTINGS:
                 await self._clock.sleep(backoff_s(listing, chance=self._random.random()))

@@ -32,6 +32,7 @@ class Pages:
         self._nameless: list[BrokenMachine] = []
         self._repeated_within = 0
         self._repeated_across = 0
+        self._repeated_apart = 0
         self._total: int | None = None
         self._ended = False
         self._problem: str | None = None
@@ -75,6 +76,16 @@ class Pages:
         return f"{self._different} of {self._total} came"
 
     @property
+    def repeated(self) -> frozenset[str] | None:
+        """The ids, where all that is missing from the total is explained by ids that came again, none of them where two
+        pages meet: there it would be a list that moved. A list that comes so twice is like that.
+        """
+        rows = self._different + self._repeated_within + self._repeated_across
+        if self._problem is not None or rows != self._total or self._repeated_apart != self._repeated_across:
+            return None
+        return frozenset((*self._machines, *self._broken))
+
+    @property
     def machines(self) -> tuple[MachineDocument, ...]:
         return tuple(self._machines.values())
 
@@ -101,9 +112,14 @@ class Pages:
     def _keep(self, page: Machines) -> None:
         """Keep the first of each id. Twice in one answer is the provider's list; in two answers it may have moved."""
         here: set[str] = set()
+        at_seam = True
         for machine in page.machines:
+            across = self._repeated_across
             if self._first(machine.id, here):
                 self._machines[machine.id] = machine
+                at_seam = False
+            elif not at_seam:
+                self._repeated_apart += self._repeated_across - across
         for broken in page.broken:
             if broken.machine_id is None:
                 self._nameless.append(broken)

@@ -135,6 +135,33 @@ async def test_a_list_that_never_adds_up_is_an_error_after_three_listings(fault:
         assert set(client.codes(LIST)) == {"200"}
 
 
+async def test_an_id_that_comes_again_pages_later_is_kept_once_if_the_list_says_so_twice() -> None:
+    twice = [*ids(10), "0"]
+    async with server(provider_of(lambda _: twice)) as provider, asked(provider.url, page_size=4) as client:
+        listing = await client.client.list_machines({})
+        assert [machine.id for machine in listing.machines] == ids(10)
+        assert listing.duplicates == 1
+        assert len(client.clock.sleeps_s) == 1
+
+
+async def test_an_id_that_comes_again_where_two_pages_meet_is_a_list_that_moved() -> None:
+    """One VM came, so the last of a page is the first of the next, and another one is missing at the end."""
+    moved = ["0", "1", "2", "3", "3", "4", "5", "6", "7"]
+    async with server(provider_of(lambda _: moved)) as provider, asked(provider.url, page_size=4) as client:
+        with pytest.raises(ListingInconsistent, match="8 of 9 came"):
+            await client.client.list_machines({})
+
+
+async def test_repeats_that_differ_from_listing_to_listing_are_a_list_that_is_not_stable() -> None:
+    orders = [[*ids(9), "0"], [*ids(10)[1:], "1"], [*ids(9), "4"]]
+    async with (
+        server(provider_of(lambda at: orders[at // 3 % 3])) as provider,
+        asked(provider.url, page_size=4) as client,
+    ):
+        with pytest.raises(ListingInconsistent, match="9 of 10 came"):
+            await client.client.list_machines({})
+
+
 async def test_a_list_that_adds_up_at_last_is_a_list() -> None:
     async with simulated(faults='[{"kind": "wrong_total", "times": 2}]') as provider, asked(provider.url) as client:
         assert len((await client.client.list_machines({})).machines) == 14
