@@ -8,7 +8,7 @@ RUN_READY := $(VENV)/.run-ready
 TESTS ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/grafana tests/integration tests/e2e
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test unit lint format bench golden docs clean
+.PHONY: help demo test unit soak lint format bench golden docs clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is.
@@ -34,6 +34,9 @@ test: $(READY)  ## Run every test: the fast ones first, then those with real ser
 
 unit: $(READY)  ## Run the unit and property tests only.
 	$(PYTEST) tests/unit tests/property
+
+soak: $(READY)  ## Kill the exporter for several minutes and count every byte; CRASH_SEED=7 repeats the deaths of a seed.
+	$(PYTEST) tests/soak
 
 lint: $(READY)  ## Check style, types and the rooms' layers.
 	$(BIN)/ruff check

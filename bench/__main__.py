@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from bench import polling, scraping, stalls
+from bench import ledger, polling, scraping, stalls
 from bench.figures import row
 
 
@@ -12,7 +12,7 @@ async def main() -> None:
     logging.disable()
     row("what", "median (least-most), this machine, this run")
     row("---", "---")
-    for each in (polling, scraping, stalls):
+    for each in (polling, scraping, ledger, stalls):
         await each.measure()
 
 

@@ -4,6 +4,7 @@ The rooms below tell what happened and know neither metrics nor logs. A failure 
 its cause changes, and when it ends.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,10 +15,10 @@ import structlog
 from exporter.clock import Clock
 from exporter.collectors import ACCOUNT_COLLECTORS, VM_COLLECTORS
 from exporter.gigas import Event, RequestDone, Throttled
-from exporter.intake import FleetChanged, FoldFailed, ReadingTaken
+from exporter.intake import CommitFailed, Committed, FleetChanged, FoldFailed, IntakeEvent, ReadingTaken, Restored
 from exporter.logs import Lasting
 from exporter.metrics import Own
-from exporter.schedule import CollectorRan, LookFailed, TaskFailed
+from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed
 
 __all__ = ["Observer"]
 
@@ -26,7 +27,15 @@ _CAUSES_IN_A_LINE = 3
 _TRACEBACK_EVERY_S = 3_600.0
 """A fault of ours that comes again and again is counted each time, and said again after so long."""
 
-_Told = Event | ReadingTaken | FleetChanged | FoldFailed | CollectorRan | LookFailed | TaskFailed
+_PROGRESS_EVERY_S = 60.0
+_UNWRITTEN = "counting goes on; after a crash counters may begin where they were last written"
+_TIME_SHOWN = (
+    "gigas_exporter_lost_seconds_total",
+    "gigas_exporter_caught_up_seconds_total",
+    "gigas_exporter_estimated_seconds_total",
+)
+
+_Told = Event | IntakeEvent | CollectorRan | LookFailed | LookBackFailed | TaskFailed
 
 
 @dataclass(slots=True)
@@ -35,6 +44,17 @@ class _Lost:
 
     seconds: float = 0.0
     readings: int = 0
+
+
+@dataclass(slots=True)
+class _CatchingUp:
+    """Seconds that longer periods have paid since something was missing; of how many VMs when it was last said."""
+
+    vms: int = 0
+    paid: float = 0.0
+    estimated: float = 0.0
+    lost: float = 0.0
+    said_s: float = -math.inf
 
 
 class Observer:
@@ -46,6 +66,7 @@ class Observer:
         self._log = structlog.get_logger("gigas-exporter")
         self._lasting = Lasting()
         self._lost: dict[tuple[str, str], _Lost] = {}
+        self._catching_up: dict[tuple[str, str], _CatchingUp] = {}
         self._told_until_s: dict[tuple[str, str], float] = {}
         self._handlers: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
@@ -54,12 +75,17 @@ class Observer:
                 ReadingTaken: self._reading_taken,
                 FleetChanged: self._fleet_changed,
                 FoldFailed: self._fold_failed,
+                Restored: self._restored,
+                Committed: self._committed,
+                CommitFailed: self._commit_failed,
                 CollectorRan: self._collector_ran,
                 LookFailed: self._look_failed,
+                LookBackFailed: self._look_back_failed,
                 TaskFailed: self._task_failed,
             }
         )
         own.gauge("gigas_exporter_active").set(1)
+        own.gauge("gigas_exporter_ledger_up").set(1)
 
     def told(self, event: _Told) -> None:
         """Count it; log it if it is news."""
@@ -72,7 +98,8 @@ class Observer:
         for collector in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS):
             self._own.counter("gigas_exporter_duplicates_total").labels(account, collector)
         for collector in VM_COLLECTORS:
-            self._own.counter("gigas_exporter_lost_seconds_total").labels(account, collector)
+            for name in _TIME_SHOWN:
+                self._own.counter(name).labels(account, collector)
             self._own.counter("gigas_exporter_refused_values_total").labels(account, collector)
 
     def account_forgotten(self, account: str) -> None:
@@ -85,11 +112,33 @@ class Observer:
                 del self._told_until_s[kind]
         for collector in VM_COLLECTORS:
             self._lost.pop((account, collector), None)
+            self._catching_up.pop((account, collector), None)
 
     def tasks_owned(self, tasks: Iterable[str]) -> None:
         """Show that tasks have had no fault of ours so far."""
         for task in tasks:
             self._own.counter("gigas_exporter_internal_errors_total").labels(task)
+
+    def ledger_opened(self, path: str, *, moved_to: str | None) -> None:
+        """Note where counters are remembered, and what became of a file there that could not be used."""
+        if moved_to is not None:
+            self._log.warning("unusable ledger moved aside, counting starts anew", path=path, moved_to=moved_to)
+        self._log.info("ledger opened", path=path)
+
+    def account_pruned(self, account: str) -> None:
+        self._log.info("account forgotten, nobody has watched it for long", account=account)
+
+    def standing_by(self, cause: str) -> None:
+        """Note that another process collects."""
+        self._own.gauge("gigas_exporter_active").set(0)
+        if self._lasting.failed("", "standby", cause="held"):
+            self._log.info("standing by", cause=cause)
+
+    def active(self) -> None:
+        """Note that this process collects."""
+        self._own.gauge("gigas_exporter_active").set(1)
+        if self._lasting.ended("", "standby"):
+            self._log.info("taking over")
 
     def started(self, urls: Sequence[str], *, accounts: int) -> None:
         self._log.info("listening", addresses=" ".join(urls), accounts=accounts)
@@ -115,10 +164,6 @@ class Observer:
         for problem in problems:
             self._log.error("configuration refused", problem=str(problem))
 
-    def not_available(self, setting: str, consequence: str) -> None:
-        """Say that a setting has no effect in this version."""
-        self._log.warning("not available yet", setting=setting, consequence=consequence)
-
     def _request_done(self, event: RequestDone) -> None:
         requests = self._own.counter("gigas_exporter_api_requests_total")
         requests.labels(event.account, event.endpoint, event.code).inc()
@@ -131,14 +176,18 @@ class Observer:
 
     def _reading_taken(self, event: ReadingTaken) -> None:
         for name, amount in (
-            ("gigas_exporter_lost_seconds_total", event.lost_s),
+            *zip(_TIME_SHOWN, (event.lost_s, event.caught_up_s, event.estimated_s), strict=True),
             ("gigas_exporter_refused_values_total", event.refused),
             ("gigas_exporter_duplicates_total", event.duplicates),
         ):
             if amount:
                 self._own.counter(name).labels(event.account, event.collector).inc(amount)
+        where = (event.account, event.collector)
+        if (catching_up := self._catching_up.get(where)) is not None:
+            catching_up.paid += event.caught_up_s
+            catching_up.estimated += event.estimated_s
+            catching_up.lost += event.lost_s
         if event.lost_s:
-            where = (event.account, event.collector)
             lost = self._lost.setdefault(where, _Lost())
             lost.seconds += event.lost_s
             lost.readings += 1
@@ -161,6 +210,41 @@ class Observer:
         elif lost is None and (runs := self._lasting.ended(*where)) > 1:
             self._log.info("no more time lost", account=account, collector=collector, runs=runs)
 
+    def _say_what_is_missing(self, event: CollectorRan) -> None:
+        """When something begins to wait for longer periods, from time to time while it goes on, and at the end."""
+        where, now_s = (event.account, event.collector), self._clock.monotonic_s()
+        known = self._catching_up.get(where)
+        if known is None and not event.owing:
+            return
+        known = known or self._catching_up.setdefault(where, _CatchingUp())
+        fields = {"account": event.account, "collector": event.collector, "vms": event.owing}
+        if not event.owing:
+            del self._catching_up[where]
+            self._lasting.ended(*where, "back")
+        elif event.owing == known.vms or now_s < known.said_s + _PROGRESS_EVERY_S:
+            return
+        phrase = "catching up" if event.owing else "caught up"
+        known.vms, known.said_s = event.owing, now_s
+        self._log.info(phrase, **fields, paid_s=known.paid, estimated_s=known.estimated, lost_s=known.lost)
+
+    def _restored(self, event: Restored) -> None:
+        self._log.info("counters restored", account=event.account, vms=event.vms)
+
+    def _committed(self, event: Committed) -> None:
+        self._own.gauge("gigas_exporter_ledger_up").set(1)
+        self._own.gauge("gigas_exporter_ledger_unwritten_vms").set(0)
+        self._own.gauge("gigas_exporter_ledger_size_bytes").set(event.size_bytes)
+        self._own.histogram("gigas_exporter_ledger_commit_duration_seconds").observe(event.duration_s)
+        if failures := self._lasting.ended("", "ledger"):
+            self._log.info("ledger written again", failures=failures)
+
+    def _commit_failed(self, event: CommitFailed) -> None:
+        self._own.gauge("gigas_exporter_ledger_up").set(0)
+        self._own.gauge("gigas_exporter_ledger_unwritten_vms").set(event.vms)
+        self._own.counter("gigas_exporter_ledger_commit_failures_total").inc()
+        if self._lasting.failed("", "ledger", cause=event.cause):
+            self._log.error("ledger not written", cause=event.cause, consequence=_UNWRITTEN)
+
     def _fleet_changed(self, event: FleetChanged) -> None:
         for phrase, names in (("vms found", event.born), ("vms gone", event.gone)):
             if names:
@@ -176,6 +260,7 @@ class Observer:
             now_s = self._clock.wall_s()
             self._own.gauge("gigas_exporter_collector_last_success_timestamp_seconds").labels(*where).set(now_s)
         self._say_what_was_lost(*where)
+        self._say_what_is_missing(event)
         self._say_what_fails(event)
 
     def _say_what_fails(self, event: CollectorRan) -> None:
@@ -216,6 +301,12 @@ class Observer:
                 vm_id=event.vm_id,
                 cause=event.error.cause,
             )
+
+    def _look_back_failed(self, event: LookBackFailed) -> None:
+        fields = {"account": event.account, "collector": event.collector, "period": event.period}
+        if self._lasting.failed(event.account, event.collector, "back", cause=event.error.cause):
+            self._log.warning("catching up fails", **fields, cause=event.error.cause)
+        self._log.debug("vm not looked back at", **fields, vm_id=event.vm_id, cause=event.error.cause)
 
     def _task_failed(self, event: TaskFailed) -> None:
         self._fault(event.task, event.error, again_in_s=event.pause_s)

@@ -75,6 +75,7 @@ def settings_for(url: str, *, port: int, file: Path | None = None, **more: str) 
         "COLLECT__CPU__INTERVAL": "200ms",
         "COLLECT__TRAFFIC__INTERVAL": "200ms",
         "COLLECT__STALE_AFTER": "8s",
+        "STATE__PATH": ":memory:",
     }
     if file is None and not any(name.startswith("ACCOUNTS") for name in more):
         usual |= {"ACCOUNTS__0__ID": "17893", "ACCOUNTS__0__NAME": "production", "ACCOUNTS__0__API_KEY": "demo-key"}

@@ -8,7 +8,7 @@ from exporter.clock import Clock
 from exporter.collectors import InventoryReading
 from exporter.fleet import AccountView, Fleet
 from exporter.intake import Intake, Taken
-from exporter.ledger import MemoryLedger
+from exporter.ledger import Ledger
 from exporter.metrics import Own, Page
 from exporter.observe import Observer
 from exporter.settings import AccountSettings, Settings
@@ -17,34 +17,43 @@ __all__ = ["Core"]
 
 
 class Core:
-    """Built once; the watches of its accounts come and go."""
+    """Built once; the watches of its accounts come and go. Until there is a ledger (`count`), it only shows."""
 
-    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+    intake: Intake
+
+    def __init__(self, *, clock: Clock) -> None:
         self.clock = clock
         self.own = Own(version=__version__)
         self.observer = Observer(own=self.own, clock=clock)
         self.fleet = Fleet()
         self.page = Page(fleet=self.fleet, own=self.own, clock=clock)
         self.watches: dict[str, Watch] = {}
+
+    def know_accounts(self, settings: Settings) -> None:
+        """Make the settings' accounts the ones that are shown."""
+        before = {view.name for view in self.fleet.accounts()}
+        views = [self._view(account) for account in settings.accounts]
+        self.fleet.keep_accounts(views)
+        for view in views:
+            self.observer.account_watched(view.name)
+        for name in before - {view.name for view in views}:
+            self.observer.account_forgotten(name)
+
+    def count(self, settings: Settings, *, ledger: Ledger) -> None:
+        """Begin to count, on top of what the ledger remembers."""
         self.intake = Intake(
-            ledger=MemoryLedger(),
+            ledger=ledger,
             fleet=self.fleet,
-            clock=clock,
+            clock=self.clock,
             stale_after_s=settings.collect.stale_after_s,
             on_event=self.observer.told,
             on_taken=self._taken,
         )
 
-    async def keep_accounts(self, settings: Settings) -> None:
-        """Make the settings' accounts the ones that are known."""
-        before = {view.name for view in self.fleet.accounts()}
-        views = [self._view(account) for account in settings.accounts]
-        self.fleet.keep_accounts(views)
-        for view in views:
-            await self.intake.open_account(view.key)
-            self.observer.account_watched(view.name)
-        for name in before - {view.name for view in views}:
-            self.observer.account_forgotten(name)
+    async def open_accounts(self) -> None:
+        """Have what is remembered of the accounts that are shown."""
+        for view in self.fleet.accounts():
+            await self.intake.open_account(view)
 
     def watch(self, account: AccountSettings, settings: Settings, session: aiohttp.ClientSession) -> Watch:
         """Build what looks at an account, and let it hear of what intake takes."""

@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from exporter import __version__
 from exporter.app.core import Core
+from exporter.app.ledgers import ledger_of, ledger_when_free
 from exporter.app.watch import made_of, session_of
 from exporter.clock import Clock
+from exporter.ledger import Ledger
 from exporter.schedule import Jobs, supervise
 from exporter.settings import AccountSettings, ConfigurationError, Settings, parse_listen_address
 from exporter.web import Server
 
 __all__ = ["Daemon"]
+
+_Awaited = TypeVar("_Awaited")
 
 _GRACE_S = 2.0
 """For how long requests in flight may go on when the daemon stops; it must be gone within 5 s (contract)."""
@@ -38,35 +43,57 @@ class Daemon:
         self._reread = reread
         self._clock = clock
         self._on_listening = on_listening
-        self._core = Core(settings, clock=clock)
+        self._core = Core(clock=clock)
         self._jobs = Jobs(clock=clock)
         self._server = Server(page=self._core.page, fleet=self._core.fleet, clock=clock, version=__version__)
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._reloading = asyncio.Lock()
         self._reload_wanted = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._counts = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve and collect until `stop`. Raises ListenFailed before the first request to the provider."""
+        """Serve and collect until `stop`. Raises LedgerHeld (not while waiting as a standby is wanted), LedgerRefused
+        and ListenFailed before the first request to the provider.
+        """
         observer = self._core.observer
-        await self._core.keep_accounts(self._settings)
+        self._core.know_accounts(self._settings)
         observer.tasks_owned(_BACKGROUND)
         observer.configured(at_start=True)
-        self._say_what_is_not_available()
         self._serve()
+        async with contextlib.AsyncExitStack() as stack:
+            if self._settings.state.wait:
+                await self._listen(stack)
+                waiting = ledger_when_free(self._settings, clock=self._clock, observer=observer)
+                ledger = await _unless(stop, stack.enter_async_context(waiting))
+                if ledger is None:
+                    return
+            else:
+                # First: a second process must fail with the reason, not with the port that the first one listens on.
+                ledger = await stack.enter_async_context(
+                    ledger_of(self._settings, clock=self._clock, observer=observer)
+                )
+                await self._listen(stack)
+            await self._collect(ledger, stop)
+        observer.stopped()
+
+    async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
         addresses = [parse_listen_address(text) for text in self._settings.web.listen_address]
         urls = await self._server.start(addresses)
-        observer.started(urls, accounts=len(self._settings.accounts))
+        stack.push_async_callback(self._server.stop)
+        self._core.observer.started(urls, accounts=len(self._settings.accounts))
         self._on_listening(urls)
-        try:
+
+    async def _collect(self, ledger: Ledger, stop: asyncio.Event) -> None:
+        """Count and look until `stop`."""
+        async with self._reloading:  # What a reload has changed meanwhile is in the settings.
+            self._core.count(self._settings, ledger=ledger)
+            await self._core.open_accounts()
+            self._counts = True
             self._session = session_of(self._settings)
-            try:
-                await self._work(stop)
-            finally:
-                await self._session.close()
+        try:
+            await self._work(stop)
         finally:
-            await self._server.stop()
-        observer.stopped()
+            await self._session.close()
 
     async def _work(self, stop: asyncio.Event) -> None:
         core = self._core
@@ -107,6 +134,10 @@ class Daemon:
 
     async def _apply(self, settings: Settings) -> None:
         before, self._settings = self._settings, settings
+        if not self._counts:  # A standby has nothing to stop or start.
+            self._core.know_accounts(settings)
+            self._applied(settings)
+            return
         wanted = {account.name: made_of(account, settings) for account in settings.accounts}
         changed = [name for name, watch in self._core.watches.items() if wanted.get(name) != watch.made_of]
         for name in changed:
@@ -117,10 +148,15 @@ class Daemon:
             old, self._session = self._session, session_of(settings)
             await old.close()
         self._core.intake.stale_after_s = settings.collect.stale_after_s
-        await self._core.keep_accounts(settings)
+        self._core.know_accounts(settings)
+        await self._core.open_accounts()
         for account in settings.accounts:
             if account.name not in self._core.watches:
                 self._start(account)
+        self._applied(settings)
+
+    def _applied(self, settings: Settings) -> None:
+        """Serve as the settings say, and tell that they are in force."""
         self._serve()
         started = self._started_with
         kept = [
@@ -129,6 +165,7 @@ class Daemon:
                 ("web.listen_address", started.web.listen_address, settings.web.listen_address),
                 ("state.path", started.state.path, settings.state.path),
                 ("state.wait", started.state.wait, settings.state.wait),
+                ("state.start_anew", started.state.start_anew, settings.state.start_anew),
             )
             if old_value != new_value
         ]
@@ -139,13 +176,6 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WRITES_S):
                 await self._core.intake.settled()
-
-    def _say_what_is_not_available(self) -> None:
-        state = self._settings.state
-        if state.path not in (None, ":memory:"):
-            self._core.observer.not_available("state.path", "counters are kept in memory and begin at 0 at each start")
-        if state.wait:
-            self._core.observer.not_available("state.wait", "this process does not wait as a standby")
 
     def _serve(self) -> None:
         web = self._settings.web
@@ -191,6 +221,7 @@ class Daemon:
         await self._settled()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WRITES_S):
+                await self._core.intake.flush()
                 await self._core.page.refresh()
 
     async def _expire(self) -> None:
@@ -198,3 +229,15 @@ class Daemon:
             await self._clock.sleep(_EXPIRE_EVERY_S)
             while not self._core.fleet.expire(now_s=self._clock.wall_s()):
                 await self._clock.sleep(0)
+
+
+async def _unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, _Awaited]) -> _Awaited | None:
+    """What is waited for, or None if it is told to stop before that comes."""
+    async with asyncio.TaskGroup() as group:
+        waited, stopped = group.create_task(waiting), group.create_task(stop.wait())
+        await asyncio.wait((waited, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not waited.done():
+            waited.cancel()
+            return None
+    return waited.result()

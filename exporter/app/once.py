@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 
 from exporter.app.core import Core
+from exporter.app.ledgers import ledger_of
 from exporter.app.watch import session_of
 from exporter.clock import Clock
 from exporter.gigas import GigasError
@@ -15,13 +16,20 @@ __all__ = ["collect_once"]
 
 
 async def collect_once(settings: Settings, *, clock: Clock) -> tuple[bytes, dict[str, GigasError]]:
-    """Look at everything once; return the exposition (text 0.0.4) and, by account, why one could not be listed."""
-    core = Core(settings, clock=clock)
-    await core.keep_accounts(settings)
-    async with session_of(settings) as session, asyncio.TaskGroup() as group:
-        taking = group.create_task(core.intake.run())
-        errors = await asyncio.gather(*(_collect(core, account, settings, session) for account in settings.accounts))
-        taking.cancel()
+    """Look at everything once; return the exposition (text 0.0.4) and, by account, why one could not be listed.
+
+    Raises LedgerHeld, LedgerRefused.
+    """
+    core = Core(clock=clock)
+    core.know_accounts(settings)
+    async with ledger_of(settings, clock=clock, observer=core.observer) as ledger:
+        core.count(settings, ledger=ledger)
+        await core.open_accounts()
+        async with session_of(settings) as session, asyncio.TaskGroup() as group:
+            taking = group.create_task(core.intake.run())
+            collecting = (_collect(core, account, settings, session) for account in settings.accounts)
+            errors = await asyncio.gather(*collecting)
+            taking.cancel()
     await core.page.refresh()
     names = [account.name for account in settings.accounts]
     failed = {name: error for name, error in zip(names, errors, strict=True) if error is not None}
@@ -36,5 +44,7 @@ async def _collect(
     await core.intake.settled()
     for look in watch.looks.values():
         errors.append(await look.once())
+        await core.intake.settled()
+        await look.back_once()
         await core.intake.settled()
     return next((error for error in errors if error is not None), None)

@@ -10,10 +10,11 @@ import click
 from exporter import __version__
 from exporter.cli.check import check
 from exporter.cli.demo import demo
-from exporter.cli.later import backfill, state
+from exporter.cli.later import backfill
 from exporter.cli.once import once
 from exporter.cli.run import run
 from exporter.cli.simulate import simulate
+from exporter.cli.state import state
 from exporter.settings import ConfigurationError
 
 __all__ = ["main"]

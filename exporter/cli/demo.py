@@ -98,6 +98,7 @@ def _settings(options: SimulatorOptions, url: str, flags: dict[str, Any]) -> Set
     account = {"ID": options.accounts[0], "NAME": "demo", "API_KEY": options.api_key}
     environ = {f"{PREFIX}ACCOUNTS__0__{name}": value for name, value in account.items()}
     environ[f"{PREFIX}API__URL"] = url
+    environ[f"{PREFIX}STATE__PATH"] = ":memory:"  # The next demonstration is of other VMs.
     environ[f"{PREFIX}COLLECT__STALE_AFTER"] = f"{_STALE_STEPS * options.step_s:.3f}"
     for collector, longest_s in (
         ("INVENTORY", _LONGEST_LISTING_S),

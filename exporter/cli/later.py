@@ -2,13 +2,7 @@
 
 import click
 
-__all__ = ["backfill", "state"]
-
-
-@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-def state() -> None:
-    """The ledger: not available yet."""
-    raise click.ClickException("state: not available yet; counters are kept in memory")
+__all__ = ["backfill"]
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

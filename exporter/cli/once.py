@@ -12,6 +12,7 @@ from exporter.app import collect_once
 from exporter.cli.options import Reader, settings_options
 from exporter.cli.process import ready_to_log
 from exporter.clock import SystemClock
+from exporter.ledger import LedgerNotOpened
 
 __all__ = ["once"]
 
@@ -27,7 +28,10 @@ def once(read: Reader, output: Path | None) -> None:
     settings = read()
     # A job that is run again and again has nothing to say while all is well: cron would mail it each time.
     ready_to_log(settings, level="warn" if settings.log.level == "info" else None)
-    page, failed = asyncio.run(collect_once(settings, clock=SystemClock()))
+    try:
+        page, failed = asyncio.run(collect_once(settings, clock=SystemClock()))
+    except LedgerNotOpened as error:
+        raise click.ClickException(str(error)) from error
     if output is None:
         sys.stdout.buffer.write(page)
         sys.stdout.buffer.flush()

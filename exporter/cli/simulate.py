@@ -41,12 +41,22 @@ def _option(flag: str, *names: str, **more: Any) -> Callable[[Callable[..., None
 @_option("--seed", type=int, default=_USUAL.seed, help="The same seed makes the same lives.")
 @_option("--account", "accounts", multiple=True, default=_USUAL.accounts, help="Account; repeatable.")
 @_option("--api-key", default=_USUAL.api_key, help="The API key that is accepted.")
+@_option(
+    "--traffic-unit",
+    type=click.Choice(["bytes", "bytes_per_second"]),
+    default=_USUAL.traffic_unit,
+    help="What a bucket of traffic holds.",
+)
+@_option(
+    "--cpu-percent-of",
+    type=click.Choice(["vm", "core"]),
+    default=_USUAL.cpu_percent_of,
+    help="What 100 % of CPU is: the whole VM, or one core.",
+)
 @_option("--faults", "file", type=click.Path(path_type=Path), help="A list of faults (YAML); see docs/simulator.md.")
-def simulate(
-    listen: str, vms: int, step: float, seed: int, accounts: tuple[str, ...], api_key: str, file: Path | None
-) -> None:
+def simulate(listen: str, file: Path | None, step: float, **more: Any) -> None:
     """Serve a simulation of the provider's API."""
-    options = SimulatorOptions(vms=vms, step_s=step, seed=seed, accounts=accounts, api_key=api_key)
+    options = SimulatorOptions(step_s=step, **more)
     try:
         host, port = parse_listen_address(listen)
     except ValueError as error:

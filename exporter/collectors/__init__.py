@@ -11,13 +11,22 @@ from typing import Protocol
 from exporter.collectors.cpu import Cpu
 from exporter.collectors.inventory import Inventory
 from exporter.collectors.options import Options
-from exporter.collectors.reading import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
+from exporter.collectors.reading import (
+    SHORTEST,
+    CpuReading,
+    InterfaceReading,
+    InventoryReading,
+    Reading,
+    TrafficReading,
+)
 from exporter.collectors.traffic import Traffic
 from exporter.fleet import Machine
 from exporter.gigas import AccountClient
 
 __all__ = [
     "ACCOUNT_COLLECTORS",
+    "LONGER",
+    "SHORTEST",
     "VM_COLLECTORS",
     "AccountCollector",
     "Cpu",
@@ -42,13 +51,20 @@ class AccountCollector(Protocol):
 
 
 class VmCollector(Protocol):
-    """Asks about one VM. `width_hint_s`: the width that the account's shortest windows had so far."""
+    """Asks about one VM."""
 
-    async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> Reading:
-        """Raises GigasError."""
+    async def look(
+        self, client: AccountClient, machine: Machine, *, period: str = SHORTEST, width_hint_s: float | None
+    ) -> Reading:
+        """`width_hint_s`: the width that the account's windows of that period had so far. Raises GigasError."""
         ...
 
 
 ACCOUNT_COLLECTORS: Mapping[str, Callable[[Options], AccountCollector]] = MappingProxyType({"inventory": Inventory})
 VM_COLLECTORS: Mapping[str, Callable[[Options], VmCollector]] = MappingProxyType({"traffic": Traffic, "cpu": Cpu})
 """In the order in which they are best asked: a VM's traffic shows the grid on which its CPU lists lie."""
+
+LONGER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"traffic": ("-1day", "-1M", "-1Y"), "cpu": ("-30days",)},
+)
+"""The longer periods that the provider's page documents, by collector, finest first."""

@@ -1,16 +1,15 @@
-"""The CPU usage of one VM: the shortest list of chunks."""
+"""The CPU usage of one VM: a list of chunks."""
 
 from exporter.collectors.options import Options
-from exporter.collectors.reading import CpuReading
+from exporter.collectors.reading import SHORTEST, CpuReading
 from exporter.counting import enter, to_ms, width_of_time_units
 from exporter.fleet import Machine
 from exporter.gigas import AccountClient, CpuStats
 
 __all__ = ["Cpu"]
 
-_PERIOD = "-1H"
-_PERIOD_S = 3600.0
-"""What the page says that `-1H` spans; used only where `time_units` cannot be read."""
+_SPANS_S = {"-1H": 3_600.0, "-30days": 30 * 86_400.0}
+"""What the page says that a period spans; used only where `time_units` cannot be read."""
 
 
 class Cpu:
@@ -19,9 +18,11 @@ class Cpu:
     def __init__(self, options: Options) -> None:
         self._percent_of = options.cpu_percent_of
 
-    async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> CpuReading:
-        answer = await client.cpu_stats(machine.vm_id, _PERIOD)
-        width_s = chunk_width(answer.document, width_hint_s)
+    async def look(
+        self, client: AccountClient, machine: Machine, *, period: str = SHORTEST, width_hint_s: float | None
+    ) -> CpuReading:
+        answer = await client.cpu_stats(machine.vm_id, period)
+        width_s = chunk_width(answer.document, period, width_hint_s)
         return CpuReading(
             account=client.account,
             vm_id=machine.vm_id,
@@ -33,10 +34,11 @@ class Cpu:
             refused=answer.document.refused,
             asked_at=answer.asked_at,
             asked_seen_at=answer.asked_seen_at,
+            period=period,
         )
 
 
-def chunk_width(document: CpuStats, width_hint_s: float | None) -> float:
-    """Seconds: what `time_units` says, else what the account's windows had so far, else an hour by the chunks."""
+def chunk_width(document: CpuStats, period: str, width_hint_s: float | None) -> float:
+    """Seconds: what `time_units` says, else what the account's windows had so far, else the period by the chunks."""
     told_s = width_of_time_units(document.time_units)
-    return told_s or width_hint_s or _PERIOD_S / max(1, len(document.values))
+    return told_s or width_hint_s or _SPANS_S[period] / max(1, len(document.values))

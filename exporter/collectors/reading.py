@@ -7,7 +7,10 @@ from exporter.counting import Strip
 from exporter.fleet import Machine
 from exporter.gigas import BrokenMachine
 
-__all__ = ["CpuReading", "InterfaceReading", "InventoryReading", "Reading", "TrafficReading"]
+__all__ = ["SHORTEST", "CpuReading", "InterfaceReading", "InventoryReading", "Reading", "TrafficReading"]
+
+SHORTEST = "-1H"
+"""The period that is looked at all the time; the others are for what it does not show any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class CpuReading:
     refused: int
     asked_at: float
     asked_seen_at: float
+    period: str = SHORTEST
     duplicates: int = 0
     collector: ClassVar[str] = "cpu"
 
@@ -67,6 +71,7 @@ class TrafficReading:
     duplicates: int
     asked_at: float
     asked_seen_at: float
+    period: str = SHORTEST
     collector: ClassVar[str] = "traffic"
 
 

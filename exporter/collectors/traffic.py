@@ -1,14 +1,12 @@
-"""The traffic of one VM's interfaces: the shortest window of buckets."""
+"""The traffic of one VM's interfaces: a window of buckets."""
 
 from exporter.collectors.options import Options
-from exporter.collectors.reading import InterfaceReading, TrafficReading
+from exporter.collectors.reading import SHORTEST, InterfaceReading, TrafficReading
 from exporter.counting import Strip, enter, to_ms
 from exporter.fleet import Machine
 from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic
 
 __all__ = ["Traffic"]
-
-_PERIOD = "-1H"
 
 
 class Traffic:
@@ -17,8 +15,10 @@ class Traffic:
     def __init__(self, options: Options) -> None:
         self._per_second = options.traffic_unit == "bytes_per_second"
 
-    async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> TrafficReading:
-        answer = await client.bw_stats(machine.vm_id, _PERIOD)
+    async def look(
+        self, client: AccountClient, machine: Machine, *, period: str = SHORTEST, width_hint_s: float | None
+    ) -> TrafficReading:
+        answer = await client.bw_stats(machine.vm_id, period)
         return TrafficReading(
             account=client.account,
             vm_id=machine.vm_id,
@@ -28,6 +28,7 @@ class Traffic:
             duplicates=answer.document.duplicates,
             asked_at=answer.asked_at,
             asked_seen_at=answer.asked_seen_at,
+            period=period,
         )
 
     def _interfaces(self, answer: Answer[BwStats]) -> tuple[InterfaceReading, ...]:

@@ -3,24 +3,36 @@
 A bucket (traffic) or chunk (CPU) is its absolute bounds, in integer milliseconds; a value is an integer of 2**-40 of
 its unit (`quantum`), so that sums are associative and nothing drifts. `window` is what an answer shows as absolute
 buckets, `strip` finds how wide they are, `cpu` places lists that carry no times, `series` counts each complete bucket
-once, and `spells` follows locks and suspensions. Invariants: `exposed` never falls; folding one answer twice changes
-nothing; two answers about one window fold alike in either order.
+once (`horizon`: those that may still change), `arrears` knows what is owed and which longer period pays for it, and
+`spells` follows locks and suspensions. Invariants: `exposed` never falls; folding one answer twice changes nothing; two
+answers about one window fold alike in either order; what has left the window is counted, owed, or lost.
 """
 
+from exporter.counting.arrears import Ask, Forgiven, Owed, Repaid, forgive, next_ask, owed, repay, unpayable_before_ms
 from exporter.counting.cpu import end_hint, place, width_of_time_units
 from exporter.counting.quantum import LARGEST, enter, leave
-from exporter.counting.series import Folded, Series, begin, fold, lateness_ms, moved
+from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, moved
 from exporter.counting.spells import Spell, observe, unseen
 from exporter.counting.strip import Strip, bucket_width, width_ms
-from exporter.counting.window import Bucket, Window, complete_until_ms, to_ms
+from exporter.counting.units import Balance, Load, PercentOf, TrafficUnit, percent_of, traffic_unit, weigh
+from exporter.counting.window import Bucket, Grid, Window, complete_until_ms, to_ms
 
 __all__ = [
     "LARGEST",
+    "Ask",
+    "Balance",
     "Bucket",
-    "Folded",
+    "Forgiven",
+    "Grid",
+    "Load",
+    "Manner",
+    "Owed",
+    "PercentOf",
+    "Repaid",
     "Series",
     "Spell",
     "Strip",
+    "TrafficUnit",
     "Window",
     "begin",
     "bucket_width",
@@ -28,13 +40,21 @@ __all__ = [
     "end_hint",
     "enter",
     "fold",
+    "forgive",
     "lateness_ms",
     "leave",
     "moved",
+    "next_ask",
     "observe",
+    "owed",
+    "percent_of",
     "place",
+    "repay",
     "to_ms",
+    "traffic_unit",
+    "unpayable_before_ms",
     "unseen",
+    "weigh",
     "width_ms",
     "width_of_time_units",
 ]

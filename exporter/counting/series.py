@@ -1,105 +1,210 @@
 """One counter: what has been counted of its buckets, and what an answer adds."""
 
-import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from exporter.counting.window import Bucket, Window
+from exporter.counting.horizon import (
+    Off,
+    boundary_at_or_before,
+    compacted,
+    gaps,
+    is_settled,
+    is_told,
+    merged,
+    within,
+)
+from exporter.counting.window import Bucket, Grid, Window
 
-__all__ = ["Folded", "Series", "begin", "fold", "lateness_ms", "moved"]
+__all__ = ["Manner", "Series", "begin", "exposed", "fold", "lateness_ms", "moved", "settled"]
 
 _HELD_LONGER = 4
 """A 0 is held a quarter of a width longer than it must be shown: it is not on the page at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """The account of one counter; values in quanta, bounds in milliseconds of the provider's time.
 
-    `base`: the sum of what has left the window, everything up to `settled_ms`. `horizon`: the buckets that an answer
-    may still change, oldest first, as plain tuples. `newest_ms`: the end of the newest complete bucket; nothing after
-    it is in `exposed`. `newest`: that bucket (it may be of the baseline); None while the counter is held. Until
-    `held_until_ms` the counter stands at 0, so that Prometheus sees a series that is born with a past grow from 0.
+    `base`: the sum of everything up to `settled_ms`, which no answer changes any more. `horizon`: the buckets after
+    that, oldest first, as plain tuples. Those up to `left_ms` have left the shortest window; they are still here where
+    something is owed (`arrears`). `newest_ms`: the end of the newest bucket that is in `exposed`; `newest`: that bucket
+    (it may be of the baseline); None while the counter is held. `complete_ms`: until when buckets are complete, as far
+    as answers have shown; `asked_ms`: when the last one was asked for. Until `held_until_ms` the counter stands: at 0,
+    so that Prometheus sees a series that is born with a past grow from 0, or before a gap that waits to be filled. What
+    ended before `began_ms` is not counted (`from_birth`: there was nothing). `marks`: (width, boundary, sum of
+    everything counted up to it) of the buckets of longer periods that have begun before `settled_ms` and not ended.
     """
 
     settled_ms: int
+    left_ms: int
     newest_ms: int
+    complete_ms: int
     held_until_ms: int
+    began_ms: int
+    from_birth: bool = False
+    asked_ms: int = 0
     base: int = 0
     exposed: int = 0
     # Not of a class of ours: the garbage collector leaves plain tuples of numbers alone. With 60 buckets a VM its full
     # collections held the event loop for 45 ms at 1 000 VMs.
     horizon: tuple[tuple[int, ...], ...] = ()
     newest: Bucket | None = None
+    marks: tuple[tuple[int, int, int], ...] = ()
 
     def buckets(self) -> list[Bucket]:
         """The horizon's buckets, oldest first."""
         return [Bucket._make(held) for held in self.horizon]
 
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A series after an answer, with `lost_ms` that no answer has shown."""
-
-    series: Series
-    lost_ms: int = 0
+    @property
+    def true(self) -> int:
+        """What has been counted by now; less than `exposed` where that is more than there turned out to be."""
+        return self.base + sum(held[2] for held in self.horizon if held[1] <= self.newest_ms)
 
 
-def begin(window: Window, *, counts_from_ms: int, complete_ms: int, now_ms: int) -> Series:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a kind of series is counted. `final_after_ms`: the age from which a bucket does not change any more;
+    `settled_after_ms`: that from which a value told need not be asked for again. `hold_ms`: for how long a counter
+    waits for a gap to be filled before it goes on without. `estimates`: whether a longer bucket of which a part is not
+    known may be shared out by time. `grids`: those of the longer periods, as far as known.
+    """
+
+    final_after_ms: int
+    settled_after_ms: int
+    hold_ms: int = 0
+    estimates: bool = False
+    grids: Sequence[Grid] = ()
+
+
+def begin(window: Window, *, counts_from_ms: int, from_birth: bool, complete_ms: int, now_ms: int) -> Series:
     """Return a series at 0. What ended at or before the bucket that holds `counts_from_ms` is its baseline.
 
     The baseline is not counted, now or later. `complete_ms`: by `complete_until_ms`. If something counts that was there
     before `now_ms`, the 0 is held for a bucket's width first.
 
-    >>> begin(Window(0, 10, (5, 6, 7), asked_ms=30), counts_from_ms=12, complete_ms=30, now_ms=31)
-    Series(settled_ms=10, newest_ms=10, held_until_ms=43, base=0, exposed=0, horizon=(), newest=None)
+    >>> window = Window(0, 10, (5, 6, 7), asked_ms=30)
+    >>> series = begin(window, counts_from_ms=12, from_birth=False, complete_ms=30, now_ms=31)
+    >>> series.settled_ms, series.newest_ms, series.held_until_ms
+    (10, 10, 43)
     """
     start_ms = _boundary_at_or_before(window, counts_from_ms, complete_ms)
+    held_until_ms, newest = now_ms, None
     if counts_from_ms <= now_ms:
-        held_until_ms = now_ms + window.width_ms + window.width_ms // _HELD_LONGER
-        return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=held_until_ms)
-    newest = next((bucket for bucket in window.buckets() if bucket.end_ms == complete_ms), None)
-    return Series(settled_ms=start_ms, newest_ms=start_ms, held_until_ms=now_ms, newest=newest)
+        held_until_ms += window.width_ms + window.width_ms // _HELD_LONGER
+    else:
+        newest = next((bucket for bucket in window.buckets() if bucket.end_ms == complete_ms), None)
+    return Series(
+        settled_ms=start_ms,
+        left_ms=start_ms,
+        newest_ms=start_ms,
+        complete_ms=start_ms,
+        held_until_ms=held_until_ms,
+        began_ms=start_ms,
+        from_birth=from_birth,
+        asked_ms=window.asked_ms,
+        newest=newest,
+    )
 
 
 def fold(
-    series: Series, window: Window, *, complete_ms: int | None, now_ms: int, running_since_ms: int | None
-) -> Folded:
+    series: Series, window: Window, *, manner: Manner, complete_ms: int | None, now_ms: int, off: Off | None
+) -> Series:
     """Take an answer into the account: each bucket counts once, when it is complete, with the value asked for last.
 
     `complete_ms` is what `complete_until_ms` says of the answer (of all its directions together, so that they share a
-    timestamp); None: nothing in it is complete. Time that leaves the window without a value is lost, as far as the
-    machine was running (`running_since_ms`; None: it is not). A counter cannot fall: a correction downwards is worked
-    off against later growth.
+    timestamp); None: nothing in it is complete. What leaves the window untold, or told too early, is owed (`arrears`),
+    as far as the machine was not `off`. A counter cannot fall: a correction downwards is worked off against later
+    growth.
     """
-    merged = _merge(series, window)
-    settled_ms = max(series.settled_ms, min(window.start_ms, now_ms))
-    leaving = [bucket for bucket in merged if bucket.end_ms <= settled_ms]
-    horizon = tuple(tuple(bucket) for bucket in merged if bucket.end_ms > settled_ms)
+    buckets = merged(series.buckets(), window, after_ms=series.settled_ms)
+    left_ms = max(series.left_ms, min(window.start_ms, now_ms))
     # A zero that was not complete when it was last seen tells nothing of its bucket.
-    known = [bucket for bucket in leaving if bucket.value or bucket.end_ms <= series.newest_ms]
-    lost_ms = _uncovered_ms(known, series.settled_ms, settled_ms, running_since_ms)
-    settled = replace(
-        series, settled_ms=settled_ms, base=series.base + sum(bucket.value for bucket in leaving), horizon=horizon
+    buckets = [
+        bucket
+        for bucket in buckets
+        if bucket.value or not series.left_ms < bucket.end_ms <= left_ms or bucket.end_ms <= series.complete_ms
+    ]
+    left = [bucket for bucket in buckets if bucket.end_ms <= left_ms and is_told(bucket)]
+    missing = list(gaps(buckets, series.left_ms, left_ms, off=off))
+    held_until_ms = series.held_until_ms
+    if any(bucket.end_ms > series.asked_ms for bucket in missing) and not _waits(series):
+        held_until_ms = max(held_until_ms, now_ms + manner.hold_ms)  # Nobody has looked since it ended.
+    folded = replace(
+        series,
+        left_ms=left_ms,
+        complete_ms=max(series.complete_ms, complete_ms or 0, max((bucket.end_ms for bucket in left), default=0)),
+        held_until_ms=held_until_ms,
+        asked_ms=max(series.asked_ms, window.asked_ms),
+        horizon=_in_order((*buckets, *missing)),
     )
+    return settled(exposed(folded, now_ms=now_ms), manner=manner)
+
+
+def exposed(series: Series, *, now_ms: int) -> Series:
+    """Return the series with everything in `exposed` that is complete, unless the counter is held."""
     if now_ms < series.held_until_ms:
-        return Folded(settled, lost_ms)
-    return Folded(_expose(settled, leaving, complete_ms), lost_ms)
+        return series
+    newest_ms = max(series.newest_ms, series.complete_ms)
+    complete = [bucket for bucket in series.buckets() if bucket.end_ms <= newest_ms and is_told(bucket)]
+    last = complete[-1] if complete else None
+    if last is None or (series.newest is not None and last.end_ms < series.newest.end_ms):
+        last = series.newest
+    shown = replace(series, newest_ms=newest_ms, newest=last)
+    return replace(shown, exposed=max(series.exposed, shown.true))
+
+
+def settled(series: Series, *, manner: Manner) -> Series:
+    """Return the series with everything in `base` that has left the window and is settled, up to the first bucket that
+    is not.
+    """
+    buckets = series.buckets()
+    leaving: list[Bucket] = []
+    settled_ms = series.left_ms
+    for bucket in buckets:
+        if bucket.end_ms > series.left_ms:
+            break
+        if not is_settled(bucket, after_ms=manner.settled_after_ms):
+            settled_ms = bucket.start_ms
+            break
+        leaving.append(bucket)
+    rest = buckets[len(leaving) :]
+    if settled_ms < series.left_ms:
+        rest = list(
+            compacted(
+                rest,
+                until_ms=series.left_ms,
+                settled_after_ms=manner.settled_after_ms,
+                grids=manner.grids,
+                but_ms=series.newest_ms,
+            )
+        )
+    return replace(
+        series,
+        settled_ms=settled_ms,
+        base=series.base + sum(bucket.value for bucket in leaving),
+        horizon=_in_order(rest),
+        marks=_marks(series, leaving, settled_ms, manner.grids),
+    )
 
 
 def moved(series: Series, *, by_ms: int) -> Series:
     """Return the same account at other times: what was counted stays, the buckets that it is of turn out to lie beside.
 
-    >>> moved(Series(settled_ms=0, newest_ms=10, held_until_ms=0, horizon=((0, 10, 5, 21),)), by_ms=10).horizon
+    >>> series = Series(settled_ms=0, left_ms=0, newest_ms=10, complete_ms=10, held_until_ms=0, began_ms=0)
+    >>> moved(replace(series, horizon=((0, 10, 5, 21),)), by_ms=10).horizon
     ((10, 20, 5, 21),)
     """
     newest = series.newest
     return replace(
         series,
         settled_ms=series.settled_ms + by_ms,
+        left_ms=series.left_ms + by_ms,
         newest_ms=series.newest_ms + by_ms,
+        complete_ms=series.complete_ms + by_ms,
+        began_ms=series.began_ms + by_ms,
         horizon=tuple((start + by_ms, end + by_ms, value, asked) for start, end, value, asked in series.horizon),
         newest=newest and newest._replace(start_ms=newest.start_ms + by_ms, end_ms=newest.end_ms + by_ms),
+        marks=(),
     )
 
 
@@ -108,11 +213,16 @@ def lateness_ms(series: Series, window: Window) -> int:
 
     That was some time between the two looks; long after the first one nobody can tell.
 
-    >>> series = Series(settled_ms=0, newest_ms=10, held_until_ms=0, horizon=((0, 10, 5, 21), (10, 20, 0, 21)))
+    >>> series = Series(settled_ms=0, left_ms=0, newest_ms=10, complete_ms=10, held_until_ms=0, began_ms=0)
+    >>> series = replace(series, horizon=((0, 10, 5, 21), (10, 20, 0, 21)))
     >>> [lateness_ms(series, Window(0, 10, (5, 6), asked_ms=asked)) for asked in (30, 99)]
     [10, 11]
     """
-    unfilled = {(bucket.start_ms, bucket.end_ms): bucket.asked_ms for bucket in series.buckets() if not bucket.value}
+    unfilled = {
+        (bucket.start_ms, bucket.end_ms): bucket.asked_ms
+        for bucket in series.buckets()
+        if not bucket.value and is_told(bucket)
+    }
     filled = [bucket for bucket in window.buckets() if bucket.value and (bucket.start_ms, bucket.end_ms) in unfilled]
     return max(
         (
@@ -123,75 +233,27 @@ def lateness_ms(series: Series, window: Window) -> int:
     )
 
 
-def _expose(series: Series, leaving: Iterable[Bucket], complete_ms: int | None) -> Series:
-    newest_ms = max(series.newest_ms, complete_ms or 0, max((bucket.end_ms for bucket in leaving), default=0))
-    complete = [bucket for bucket in series.buckets() if bucket.end_ms <= newest_ms]
-    last = max((*leaving, *complete), key=lambda bucket: bucket.end_ms, default=series.newest)
-    true = series.base + sum(bucket.value for bucket in complete)
-    return replace(series, newest_ms=newest_ms, newest=last, exposed=max(series.exposed, true))
+def _waits(series: Series) -> bool:
+    """Whether a gap has not been filled yet. Who waits already must not wait anew at each further one."""
+    return any(not is_told(bucket) for bucket in series.buckets() if bucket.end_ms <= series.left_ms)
 
 
-def _merge(series: Series, window: Window) -> list[Bucket]:
-    """The horizon with the answer's buckets in it; of what both tell, the one that was asked for later counts."""
-    held, told = series.buckets(), list(_after(series.settled_ms, window))
-    known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in held}
-    if any(_overlaps(held, bucket) for bucket in told if (bucket.start_ms, bucket.end_ms) not in known):
-        return _laid_over(held, told)
-    for bucket in told:
-        before = known.get((bucket.start_ms, bucket.end_ms))
-        if before is None or bucket.asked_ms > before.asked_ms:
-            known[bucket.start_ms, bucket.end_ms] = bucket
-    return sorted(known.values(), key=lambda bucket: bucket.end_ms)
+def _marks(
+    series: Series, leaving: Sequence[Bucket], settled_ms: int, grids: Sequence[Grid]
+) -> tuple[tuple[int, int, int], ...]:
+    marks = []
+    for grid in grids:
+        boundary_ms = boundary_at_or_before(grid, settled_ms)
+        if boundary_ms >= series.settled_ms:
+            sum_to_there = series.base + sum(part.value for part in within(leaving, series.settled_ms, boundary_ms))
+            marks.append((grid.width_ms, boundary_ms, sum_to_there))
+        else:
+            marks += [mark for mark in series.marks if mark[:2] == (grid.width_ms, boundary_ms)]
+    return tuple(marks)
 
 
-def _laid_over(held: list[Bucket], told: list[Bucket]) -> list[Bucket]:
-    """Of neighbours with other bounds (a width that changed, a window that slides with the clock), what is told now
-    counts where it tells something; what was held keeps the parts outside, shared out by time.
-    """
-    if told[-1].asked_ms <= held[-1].asked_ms:
-        return held
-    while told and not told[-1].value:  # It may not be filled yet: it takes nothing back.
-        told.pop()
-    outside: list[Bucket] = []
-    for bucket in held:
-        start_ms = bucket.start_ms
-        covers = bisect.bisect_right(told, start_ms, key=lambda each: each.end_ms)
-        while covers < len(told) and told[covers].start_ms < bucket.end_ms:
-            outside.extend(_part(bucket, start_ms, told[covers].start_ms))
-            start_ms = told[covers].end_ms
-            covers += 1
-        outside.extend(_part(bucket, start_ms, bucket.end_ms))
-    return sorted((*outside, *told), key=lambda bucket: bucket.end_ms)
-
-
-def _overlaps(held: list[Bucket], bucket: Bucket) -> bool:
-    """Whether one of the (sorted) held buckets has time in common with this one."""
-    first = bisect.bisect_right(held, bucket.start_ms, key=lambda each: each.end_ms)
-    return first < len(held) and held[first].start_ms < bucket.end_ms
-
-
-def _after(settled_ms: int, window: Window) -> Iterator[Bucket]:
-    """The answer's buckets, or what of them lies after that."""
-    for bucket in window.buckets():
-        if bucket.end_ms > settled_ms:
-            yield from _part(bucket, max(bucket.start_ms, settled_ms), bucket.end_ms)
-
-
-def _part(bucket: Bucket, start_ms: int, end_ms: int) -> Iterator[Bucket]:
-    """A part of a bucket, its value shared out by time; none where there is no time."""
-    if (start_ms, end_ms) == (bucket.start_ms, bucket.end_ms):
-        yield bucket
-    elif start_ms < end_ms:
-        share = bucket.value * (end_ms - start_ms) // (bucket.end_ms - bucket.start_ms)
-        yield Bucket(start_ms, end_ms, share, bucket.asked_ms)
-
-
-def _uncovered_ms(leaving: Iterable[Bucket], from_ms: int, to_ms: int, running_since_ms: int | None) -> int:
-    if running_since_ms is None:
-        return 0
-    from_ms = max(from_ms, running_since_ms)
-    covered_ms = sum(max(0, min(bucket.end_ms, to_ms) - max(bucket.start_ms, from_ms)) for bucket in leaving)
-    return max(0, to_ms - from_ms - covered_ms)
+def _in_order(buckets: Sequence[Bucket]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(bucket) for bucket in sorted(buckets, key=lambda bucket: bucket.end_ms))
 
 
 def _boundary_at_or_before(window: Window, at_ms: int, latest_ms: int) -> int:

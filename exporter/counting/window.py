@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Bucket", "Window", "complete_until_ms", "to_ms"]
+__all__ = ["Bucket", "Grid", "Window", "complete_until_ms", "to_ms"]
 
 
 def to_ms(at_s: float) -> int:
@@ -46,6 +46,15 @@ class Window:
             if value is not None:
                 yield Bucket(start, start + self.width_ms, value, self.asked_ms)
             start += self.width_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the buckets of a longer period lie: `count` of `width_ms`, one of which ended at `end_ms`."""
+
+    width_ms: int
+    end_ms: int
+    count: int
 
 
 def complete_until_ms(window: Window, *, now_ms: int, idle_after_ms: int) -> int | None:

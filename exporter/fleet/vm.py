@@ -69,18 +69,23 @@ class SpellView:
 class CpuUsage:
     """`ratio` is of the chunk that ends at `until_at`; None while there is nothing to show. `busy_s` only grows.
 
-    `stale_seen_at` is the instant of our clock from which `ratio` is too old to be shown.
+    `stale_seen_at` is the instant of our clock from which `ratio` is too old to be shown. `overcounted_s`: by how much
+    `busy_s` is more than there turned out to be; `owed_s`: how much time waits for a longer period.
     """
 
     busy_s: float
     until_at: float
     ratio: float | None
     stale_seen_at: float
+    overcounted_s: float = 0.0
+    owed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceTraffic:
-    """Totals only grow. The rates are those of the bucket that ends at `until_at`; None while there is none to show."""
+    """Totals only grow. The rates are those of the bucket that ends at `until_at`; None while there is none to show.
+    `overcounted_bytes`, of both directions, and `owed_s` as for CPU.
+    """
 
     interface_id: str
     network_id: str
@@ -91,6 +96,8 @@ class InterfaceTraffic:
     receive_bytes_per_s: float | None
     transmit_bytes_per_s: float | None
     stale_seen_at: float
+    overcounted_bytes: float = 0.0
+    owed_s: float = 0.0
 
     @property
     def shows_rates(self) -> bool:

@@ -1,9 +1,30 @@
 """The one writer: readings are folded into records, committed, and only then published.
 
-`folding` decides (record and reading in, record out; no state, no clock), `snapshots` turns a record into what is
-shown, `writer` does: it owns the queue, the working records and the order commit before publish.
+`folding` and `arrears` decide (record and reading in, record out; no state, no clock), `snapshots` turns a record into
+what is shown, `books` keeps the working records and what of them is not committed yet, `writer` does: it owns the queue
+and the order fold, commit, publish.
 """
 
-from exporter.intake.writer import FleetChanged, FoldFailed, Intake, ReadingTaken, Taken
+from exporter.intake.events import (
+    CommitFailed,
+    Committed,
+    FleetChanged,
+    FoldFailed,
+    IntakeEvent,
+    ReadingTaken,
+    Restored,
+    Taken,
+)
+from exporter.intake.writer import Intake
 
-__all__ = ["FleetChanged", "FoldFailed", "Intake", "ReadingTaken", "Taken"]
+__all__ = [
+    "CommitFailed",
+    "Committed",
+    "FleetChanged",
+    "FoldFailed",
+    "Intake",
+    "IntakeEvent",
+    "ReadingTaken",
+    "Restored",
+    "Taken",
+]

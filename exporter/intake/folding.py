@@ -1,12 +1,14 @@
 """What a reading changes in the record of a VM. Pure: instants are in the reading."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
 from exporter.counting import (
     Bucket,
+    Grid,
+    Manner,
     Strip,
     Window,
     begin,
@@ -24,7 +26,21 @@ from exporter.counting import (
 from exporter.fleet import Machine, is_running
 from exporter.ledger import CpuAccount, InterfaceAccount, VmRecord
 
-__all__ = ["Gained", "Lateness", "fold_cpu", "fold_machine", "fold_traffic", "idle_after_ms"]
+__all__ = [
+    "Gained",
+    "Grids",
+    "Lateness",
+    "cpu_manner",
+    "fold_cpu",
+    "fold_machine",
+    "fold_traffic",
+    "idle_after_ms",
+    "laid_over_each_other",
+    "traffic_manner",
+]
+
+Grids = Mapping[str, Grid]
+"""Where the buckets of longer periods lie, by period, as far as that is known."""
 
 _FADES = 20
 """Lateness that is not seen again is forgotten at a twentieth of the speed of time."""
@@ -33,18 +49,22 @@ _BESIDE_LOOKS = 5
 _WATCHED_WIDTHS = 2
 """For so long a new series is watched before a zero behind filled buckets is believed: within that a bucket that is
 merely late is filled, which tells how late buckets are here."""
+_CHANGES_FOR = (2, 3)
+"""For so much of the shortest window a bucket may still change. A look that comes later than that finds it as it is."""
+_HELD_WIDTHS = 6
+"""For so long a traffic counter waits for a gap to be filled. Mostly that takes seconds, and until then nobody could
+say which of the buckets before its timestamp it holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gained:
     """A record after a reading. `window`: the buckets of the answer, of all interfaces together (None: no data).
 
-    `lost_ms`: time that no answer has shown; `late_ms`: how late buckets are filled, as far as is known by now.
+    `late_ms`: how late buckets are filled, as far as is known by now.
     """
 
     record: VmRecord
     window: Window | None = None
-    lost_ms: int = 0
     late_ms: int = 0
 
 
@@ -71,6 +91,31 @@ def idle_after_ms(*, width_ms: int, late_ms: int) -> int:
     return max(2 * width_ms, late_ms + width_ms)
 
 
+def traffic_manner(grid: Window, grids: Grids) -> Manner:
+    """How traffic is counted, where the shortest window is that `grid`."""
+    final_after_ms = _changes_for_ms(grid)
+    return Manner(
+        final_after_ms=final_after_ms,
+        settled_after_ms=final_after_ms,
+        hold_ms=_HELD_WIDTHS * grid.width_ms,
+        estimates=True,
+        grids=tuple(grids.values()),
+    )
+
+
+def cpu_manner(listed: Window, grids: Grids) -> Manner:
+    """How CPU is counted, of which the shortest list is that. The one longer period is of days, of whose bounds nobody
+    can be sure: it pays for gaps, where it leaves nothing to guess, but corrects nothing that was told; and no counter
+    waits a day for it.
+    """
+    return Manner(final_after_ms=_changes_for_ms(listed), settled_after_ms=0, grids=tuple(grids.values()))
+
+
+def _changes_for_ms(shortest: Window) -> int:
+    share, of = _CHANGES_FOR
+    return (shortest.end_ms - shortest.start_ms) * share // of
+
+
 def fold_machine(
     record: VmRecord | None, machine: Machine, *, asked_at: float, asked_seen_at: float, listed_before: bool
 ) -> VmRecord:
@@ -91,18 +136,29 @@ def fold_machine(
         running_since_ms = to_ms(asked_at) if record.running_since_ms is None else record.running_since_ms
     else:
         running_since_ms = None
+    has_stopped = record.running_since_ms is not None and not running
     return replace(
         record,
         name=machine.name,
         renames=record.renames + (machine.name != record.name),
         absences=0,
         running_since_ms=running_since_ms,
+        stopped_ms=to_ms(asked_at) if has_stopped else record.stopped_ms,
         lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at, at=asked_at),
         suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
     )
 
 
-def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None, late_ms: int) -> Gained:
+def _off(record: VmRecord, window: Window) -> tuple[int, int | None]:
+    """When the machine was off, as far as it was seen to be: the last time, which may still last. In whole buckets:
+    that in which it stopped or started need not be there.
+    """
+    stopped_ms, started_ms, width_ms = record.stopped_ms or 0, record.running_since_ms, window.width_ms
+    first_ms = stopped_ms - (stopped_ms - window.start_ms) % width_ms
+    return first_ms, None if started_ms is None else started_ms + (window.start_ms - started_ms) % width_ms
+
+
+def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None, grids: Grids, late_ms: int) -> Gained:
     """The record after a list of CPU chunks."""
     if not reading.values:
         return Gained(record, late_ms=late_ms)
@@ -116,8 +172,10 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
         complete_ms = _complete(window, now_ms, late_ms)
         if complete_ms is None:
             return Gained(record, window, late_ms=late_ms)
-        counts_from_ms = _counts_from_ms(record, window, created_at)
-        series = begin(window, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+        counts_from_ms, from_birth = _counts_from_ms(record, window, created_at)
+        series = begin(
+            window, counts_from_ms=counts_from_ms, from_birth=from_birth, complete_ms=complete_ms, now_ms=now_ms
+        )
         known = CpuAccount(series, told, since_ms=now_ms, on_grid=record.grid is not None)
     else:
         placed = _put_right(known, off_ms=hint_ms - told.end_ms, has_grid=record.grid is not None)
@@ -126,11 +184,9 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
         window = _of_the_vm(told, known, cores=reading.cores)
         late_ms = max(late_ms, lateness_ms(known.series, window))
         complete_ms = _complete(window, known.since_ms, late_ms)
-    folded = fold(
-        known.series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=record.running_since_ms
-    )
-    counted = replace(known, series=folded.series, list=told)
-    return Gained(replace(record, cpu=counted), window, folded.lost_ms, late_ms)
+    manner = cpu_manner(told, grids)
+    series = fold(known.series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=_off(record, window))
+    return Gained(replace(record, cpu=replace(known, series=series, list=told)), window, late_ms)
 
 
 def _of_the_vm(told: Window, known: CpuAccount | None, *, cores: int | None) -> Window:
@@ -160,27 +216,28 @@ def _put_right(known: CpuAccount, *, off_ms: int, has_grid: bool) -> CpuAccount:
     looks = known.off_looks + 1 if off_ms and off_ms == known.off_ms else int(off_ms != 0)
     if off_ms and (looks >= _BESIDE_LOOKS or (has_grid and not known.on_grid)):
         lists = replace(known.list, start_ms=known.list.start_ms + off_ms)
-        return CpuAccount(moved(known.series, by_ms=off_ms), lists, known.since_ms, on_grid=has_grid)
+        return CpuAccount(moved(known.series, by_ms=off_ms), lists, known.since_ms, has_grid, denied=known.denied)
     return replace(known, on_grid=known.on_grid or has_grid, off_ms=off_ms, off_looks=looks)
 
 
-def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float | None, late_ms: int) -> Gained:
+def fold_traffic(
+    record: VmRecord, reading: TrafficReading, *, created_at: float | None, grids: Grids, late_ms: int
+) -> Gained:
     """The record after an answer with traffic. An interface that a full window of answers lacks is gone."""
     width = width_ms(tuple(_strips(record, reading)), grid=record.grid, hint_ms=reading.width_hint_ms)
     if width is None:
         return Gained(record, late_ms=late_ms)
     now_ms = to_ms(reading.asked_at)
+    shown = [(each.receive.window(width), each.transmit.window(width)) for each in reading.interfaces]
+    window = laid_over_each_other([way for both in shown for way in both])
+    manner = traffic_manner(window, grids)
     accounts: dict[str, InterfaceAccount] = {}
-    shown: list[Window] = []
-    lost_ms = 0
-    for interface in reading.interfaces:
-        both = interface.receive.window(width), interface.transmit.window(width)
-        shown += both
-        account, lost, late_ms = _fold_interface(record, interface, both, created_at=created_at, late_ms=late_ms)
-        lost_ms = max(lost_ms, lost)
+    for interface, both in zip(reading.interfaces, shown, strict=True):
+        account, late_ms = _fold_interface(
+            record, interface, both, manner=manner, created_at=created_at, late_ms=late_ms
+        )
         if account is not None:
             accounts[interface.interface_id] = account
-    window = _all_directions(shown)
     absent = {
         interface_id: account
         for interface_id, account in record.interfaces.items()
@@ -189,9 +246,9 @@ def fold_traffic(record: VmRecord, reading: TrafficReading, *, created_at: float
     counted = replace(
         record,
         interfaces=_in_order({**accounts, **absent}),
-        grid=Window(window.end_ms, window.width_ms, (), now_ms),
+        grid=Window(window.start_ms, window.width_ms, (None,) * len(window.values), now_ms),
     )
-    return Gained(counted, window, lost_ms, late_ms)
+    return Gained(counted, window, late_ms)
 
 
 def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, list[Bucket]]]:
@@ -206,12 +263,13 @@ def _fold_interface(
     reading: InterfaceReading,
     shown: tuple[Window, Window],
     *,
+    manner: Manner,
     created_at: float | None,
     late_ms: int,
-) -> tuple[InterfaceAccount | None, int, int]:
+) -> tuple[InterfaceAccount | None, int]:
     received, sent = shown
     now_ms = received.asked_ms
-    both = _all_directions([received, sent])
+    both = laid_over_each_other([received, sent])
     known = record.interfaces.get(reading.interface_id)
     since_ms = now_ms
     if known is not None:
@@ -221,23 +279,22 @@ def _fold_interface(
     if known is not None:
         receive, transmit = known.receive, known.transmit
     elif complete_ms is not None:
-        counts_from_ms = _counts_from_ms(record, both, created_at)
+        counts_from_ms, from_birth = _counts_from_ms(record, both, created_at)
         if record.grid is not None:
             # Other answers lacked it: all that it shows counts, as far as the VM itself does.
-            counts_from_ms = max(counts_from_ms, _first_filled_ms(both))
+            counts_from_ms, from_birth = max(counts_from_ms, _first_filled_ms(both)), True
         receive, transmit = (
-            begin(way, counts_from_ms=counts_from_ms, complete_ms=complete_ms, now_ms=now_ms)
+            begin(way, counts_from_ms=counts_from_ms, from_birth=from_birth, complete_ms=complete_ms, now_ms=now_ms)
             for way in (received, sent)
         )
     else:
-        return None, 0, late_ms
-    running_since_ms = record.running_since_ms
+        return None, late_ms
     into, out = (
-        fold(series, window, complete_ms=complete_ms, now_ms=now_ms, running_since_ms=running_since_ms)
+        fold(series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=_off(record, window))
         for series, window in ((receive, received), (transmit, sent))
     )
-    account = InterfaceAccount(reading.network_id, reading.public, into.series, out.series, since_ms, now_ms)
-    return account, max(into.lost_ms, out.lost_ms), late_ms
+    denied = known.denied if known is not None else ()
+    return InterfaceAccount(reading.network_id, reading.public, into, out, since_ms, now_ms, denied), late_ms
 
 
 def _complete(window: Window, since_ms: int, late_ms: int) -> int | None:
@@ -249,8 +306,9 @@ def _complete(window: Window, since_ms: int, late_ms: int) -> int | None:
     return complete_until_ms(window, now_ms=now_ms, idle_after_ms=idle_ms)
 
 
-def _counts_from_ms(record: VmRecord, window: Window, created_at: float | None) -> int:
-    """From when on buckets count: since the VM was made, if the window shows that, else since it is known to us.
+def _counts_from_ms(record: VmRecord, window: Window, created_at: float | None) -> tuple[int, bool]:
+    """From when on buckets count, and whether there were none before: since the VM was made, if the window shows that,
+    else since it is known to us.
 
     Where nobody says when it was made, one that an earlier listing lacked is taken to be younger than the window. The
     bucket in which a VM was made belongs to it whole; the one in which we came to know it is mostly from before.
@@ -258,17 +316,17 @@ def _counts_from_ms(record: VmRecord, window: Window, created_at: float | None) 
     created_ms = None if created_at is None else to_ms(created_at)
     if created_ms is None or created_ms > window.asked_ms:  # A time to come is one in another zone than we think.
         if record.appeared:
-            return window.start_ms
+            return _first_filled_ms(window), True
     elif created_ms >= window.start_ms:
-        return created_ms
-    return to_ms(record.known_since_at) + window.width_ms - 1
+        return created_ms, True
+    return to_ms(record.known_since_at) + window.width_ms - 1, False
 
 
 def _first_filled_ms(window: Window) -> int:
     return next((bucket.start_ms for bucket in window.buckets() if bucket.value), window.end_ms)
 
 
-def _all_directions(windows: list[Window]) -> Window:
+def laid_over_each_other(windows: Sequence[Window]) -> Window:
     """The windows laid over each other: a bucket is filled where any of them has it filled. They share their bounds."""
     values = tuple(
         max((value for value in bucket if value is not None), default=None)

@@ -38,6 +38,10 @@ class Order:
             else:
                 self._waiting[key] = reading
 
+    def know(self, account: str, vm_ids: Iterable[str]) -> None:
+        """Those VMs have had their lists placed before."""
+        self._known.update((account, vm_id) for vm_id in vm_ids)
+
     def traffic_failed(self, account: str, vm_id: str) -> None:
         """What waits for it need not wait longer: it comes with the next readings."""
         self._release((account, vm_id))

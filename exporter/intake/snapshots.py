@@ -2,6 +2,7 @@
 
 from exporter.counting import Bucket, Series, Spell, leave
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
+from exporter.intake.arrears import owed_ms
 from exporter.intake.folding import idle_after_ms
 from exporter.ledger import InterfaceAccount, VmRecord
 
@@ -28,6 +29,8 @@ def shown(
             until_at=series.newest_ms / 1000,
             ratio=_rate(series, record.running_since_ms),
             stale_seen_at=_believed_until_at(series) + keep_s,
+            overcounted_s=leave(series.exposed - series.true),
+            owed_s=owed_ms(record.cpu) / 1000,
         )
     return Vm(
         account=account,
@@ -74,6 +77,8 @@ def _interface(
         receive_bytes_per_s=_rate(account.receive, running_since_ms),
         transmit_bytes_per_s=_rate(account.transmit, running_since_ms),
         stale_seen_at=_believed_until_at(account.receive) + keep_s,
+        overcounted_bytes=sum(leave(series.exposed - series.true) for series in (account.receive, account.transmit)),
+        owed_s=owed_ms(account) / 1000,
     )
 
 

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from exporter.clock import Clock
-from exporter.collectors import CpuReading, InventoryReading, Reading, TrafficReading
-from exporter.counting import to_ms
-from exporter.fleet import Fleet, Machine, Outcome, Vm, aged, is_running
-from exporter.intake.folding import Gained, Lateness, fold_cpu, fold_machine, fold_traffic
+from exporter.collectors import LONGER, SHORTEST, CpuReading, InventoryReading, Reading, TrafficReading
+from exporter.counting import Window, to_ms
+from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm, aged, is_running
+from exporter.intake.arrears import Reckoned, reckon, repay_cpu, repay_traffic
+from exporter.intake.books import Book, Books
+from exporter.intake.events import FleetChanged, FoldFailed, IntakeEvent, ReadingTaken, Restored, Taken
+from exporter.intake.folding import fold_cpu, fold_machine, fold_traffic
 from exporter.intake.order import Order
 from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
-from exporter.ledger import Batch, Ledger, VmRecord
+from exporter.ledger import Ledger, VmRecord
 
-__all__ = ["FleetChanged", "FoldFailed", "Intake", "ReadingTaken", "Taken"]
+__all__ = ["Intake"]
 
 _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
@@ -22,53 +26,23 @@ _STEP = 50
 """Readings or machines taken before others may run: some 0.1 ms each, and 20 ms is the most that a step may take."""
 _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
+_PROBED_WIDTHS = 6
+"""Where a longer period has not shown yet how it looks, one VM is asked again after so many of the shortest widths."""
+
+_Statistics = CpuReading | TrafficReading
+_Each = TypeVar("_Each")
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingTaken:
-    """Event: a reading was counted. Losses and refusals are of this reading alone."""
+class _Counted:
+    """A reading that was folded. `window`: the buckets of a shortest window; None: it showed none, or was another's."""
 
-    account: str
-    collector: str
-    vm_id: str
-    lost_s: float
-    refused: int
-    duplicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class FleetChanged:
-    """Event: VMs came, went or changed their names (old, new)."""
-
-    account: str
-    born: tuple[str, ...]
-    gone: tuple[str, ...]
-    renamed: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FoldFailed:
-    """Event: a fault of ours met an answer, which is dropped. What was known of the VM stays."""
-
-    account: str
-    collector: str
-    vm_id: str
-    error: Exception
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a look at a VM has shown, for whoever decides when to look again. `filled`: whether the last bucket, and the
-    one before it, held anything. `end_at` and `width_s` are None where the provider had no data.
-    """
-
-    account: str
-    vm_id: str
-    collector: str
-    asked_at: float
-    end_at: float | None
-    width_s: float | None
-    filled: tuple[bool, bool]
+    reading: _Statistics
+    record: VmRecord
+    window: Window | None
+    told: ReadingTaken
+    owes: tuple[str, float] | None
+    is_owed: bool
 
 
 class Intake:
@@ -81,25 +55,36 @@ class Intake:
         fleet: Fleet,
         clock: Clock,
         stale_after_s: float,
-        on_event: Callable[[ReadingTaken | FleetChanged | FoldFailed], None],
+        on_event: Callable[[IntakeEvent], None],
         on_taken: Callable[[Taken | InventoryReading], None],
     ) -> None:
         self.stale_after_s = stale_after_s
-        self._ledger = ledger
+        self._books = Books(ledger=ledger, clock=clock, on_event=on_event)
         self._fleet = fleet
         self._clock = clock
         self._on_event = on_event
         self._on_taken = on_taken
         self._queue: asyncio.Queue[Reading] = asyncio.Queue(_QUEUE)
-        self._records: dict[str, dict[str, VmRecord]] = {}
         self._order = Order()
-        self._lateness: dict[tuple[str, str], Lateness] = {}
+        self._probed_until_ms: dict[tuple[str, str], int] = {}
         self._ahead_s: defaultdict[str, float] = defaultdict(float)
 
-    async def open_account(self, key: str) -> None:
-        """Load what is remembered of an account; its readings may come from now on."""
-        if key not in self._records:
-            self._records[key] = {record.vm_id: record for record in await self._ledger.load(key)}
+    async def open_account(self, view: AccountView) -> None:
+        """Load what is remembered of an account and show it; its readings may come from now on."""
+        if self._books.get(view.key) is not None and self._fleet.vms(view.name):
+            return
+        book = await self._books.open(view.key)
+        self._order.know(view.name, (vm_id for vm_id, record in book.records.items() if record.cpu is not None))
+        if book.account.listed:
+            self._fleet.set_account(replace(view, listed=True))
+        for machines in _steps(tuple(book.listed[vm_id] for vm_id in book.records if vm_id in book.listed)):
+            self._fleet.replace(
+                view.name,
+                [self._shown(book.records[each.vm_id], _listed(None, view.name, each)) for each in machines],
+            )
+            await self._clock.sleep(0)
+        if book.records:
+            self._on_event(Restored(view.name, len(book.records)))
 
     async def submit(self, reading: Reading) -> None:
         """Hand over a reading; waits while intake is behind."""
@@ -108,6 +93,10 @@ class Intake:
     async def settled(self) -> None:
         """Wait until everything submitted has been published."""
         await self._queue.join()
+
+    async def flush(self) -> None:
+        """Have remembered what could not be written before, if there is something and it can be now."""
+        await self._books.flush()
 
     def failed(self, account: str, vm_id: str, collector: str) -> None:
         """Note that a VM could not be looked at: what was known of it stays."""
@@ -128,17 +117,17 @@ class Intake:
         """Take readings until cancelled. What has been taken from the queue is always published."""
         while True:
             readings = [await self._queue.get()]
-            while not self._queue.empty() and len(readings) < _STEP:
-                readings.append(self._queue.get_nowait())
             try:
+                await self._clock.sleep(self._books.pause_s)
+                while not self._queue.empty():
+                    readings.append(self._queue.get_nowait())
                 await self._take(readings)
             finally:
                 for _ in readings:
                     self._queue.task_done()
-            await self._clock.sleep(0)
 
     async def _take(self, readings: Iterable[Reading]) -> None:
-        statistics: list[CpuReading | TrafficReading] = []
+        statistics: list[_Statistics] = []
         for reading in readings:
             self._ahead_s[reading.account] = reading.asked_at - reading.asked_seen_at
             if isinstance(reading, InventoryReading):
@@ -149,76 +138,88 @@ class Intake:
                 statistics.append(reading)
         await self._take_statistics(statistics)
 
-    def _key(self, account: str) -> str | None:
-        """What an account is remembered by; None if it went with a reload while its answer was on its way."""
+    def _book(self, account: str) -> Book | None:
+        """The book of an account; None if that went with a reload while its answer was on its way."""
         view = self._fleet.account(account)
-        return view.key if view is not None and view.key in self._records else None
+        return None if view is None else self._books.get(view.key)
 
-    async def _take_statistics(self, readings: list[CpuReading | TrafficReading]) -> None:
-        changed: dict[str, dict[str, VmRecord]] = defaultdict(dict)
-        counted = []
-        for reading in self._order.of(readings):
-            key = self._key(reading.account)
-            if key is None:
-                continue
-            try:
-                gained = self._fold(self._records[key], reading)
-            except Exception as error:  # noqa: BLE001 - pure arithmetic: the other answers are none the worse for it
-                self._on_event(FoldFailed(reading.account, reading.collector, reading.vm_id, error))
-                continue
-            if gained is not None:
-                self._records[key][reading.vm_id] = changed[key][reading.vm_id] = gained.record
-                counted.append((reading, gained))
-        await self._commit(changed, {})
-        for reading, gained in counted:
-            self._publish_statistics(reading, gained)
+    async def _take_statistics(self, readings: list[_Statistics]) -> None:
+        counted: list[_Counted] = []
+        for few in _steps(tuple(self._order.of(readings))):
+            counted += [each for each in map(self._counted, few) if each is not None]
+            await self._clock.sleep(0)
+        if counted:
+            await self._books.commit()
+        for some in _steps(tuple(counted)):
+            for each in some:
+                self._publish_statistics(each)
+            await self._clock.sleep(0)
 
-    def _fold(self, records: Mapping[str, VmRecord], reading: CpuReading | TrafficReading) -> Gained | None:
-        record = records.get(reading.vm_id)
-        vm = self._fleet.vms(reading.account).get(reading.vm_id)
-        if record is None or vm is None:
-            return None  # The VM went while the answer was on its way.
-        where, asked_ms = (reading.account, reading.collector), to_ms(reading.asked_at)
-        late_ms = self._lateness.get(where, Lateness()).at_ms(asked_ms)
-        created_at = vm.machine.created_at
-        if isinstance(reading, CpuReading):
-            gained = fold_cpu(record, reading, created_at=created_at, late_ms=late_ms)
-        else:
-            gained = fold_traffic(record, reading, created_at=created_at, late_ms=late_ms)
-        if gained.late_ms > late_ms or where not in self._lateness:
-            self._lateness[where] = Lateness(gained.late_ms, asked_ms)
-        return gained
+    def _counted(self, reading: _Statistics) -> _Counted | None:
+        """Fold a reading into its book; None where it is about nothing that is known (any more)."""
+        book, vm = self._book(reading.account), self._fleet.vms(reading.account).get(reading.vm_id)
+        record = None if book is None else book.records.get(reading.vm_id)
+        if book is None or record is None or vm is None:
+            return None
+        try:
+            fold = _fold if reading.period == SHORTEST else _repay
+            return self._reckoned(book, reading, *fold(book, record, reading, vm.machine))
+        except Exception as error:  # noqa: BLE001 - pure arithmetic: the other answers are none the worse for it
+            self._on_event(FoldFailed(reading.account, reading.collector, reading.vm_id, error))
+            return None
 
-    def _publish_statistics(self, reading: CpuReading | TrafficReading, gained: Gained) -> None:
+    def _reckoned(
+        self, book: Book, reading: _Statistics, record: VmRecord, window: Window | None, told: ReadingTaken
+    ) -> _Counted:
+        now_ms = to_ms(reading.asked_at)
+        reckoned = reckon(record, reading.collector, grids=book.grids(reading.collector), now_ms=now_ms)
+        book.put(reckoned.record)
+        return _Counted(
+            reading,
+            reckoned.record,
+            window,
+            replace(told, lost_s=reckoned.lost_ms / 1000),
+            self._next(book, reading, window, reckoned),
+            is_owed=reckoned.ask is not None,
+        )
+
+    def _next(
+        self, book: Book, reading: _Statistics, window: Window | None, reckoned: Reckoned
+    ) -> tuple[str, float] | None:
+        """Which longer period this VM is to be asked for, and when: for what it owes, or to learn how such look.
+
+        That must be known before something is owed: sums are kept at the bounds of their buckets.
+        """
+        if reckoned.ask is not None:
+            return reckoned.ask.period, reckoned.ask.at_ms / 1000
+        if window is None:
+            return None
+        for period in LONGER[reading.collector]:
+            which = (reading.account, period)
+            if period not in book.grids(reading.collector) and window.asked_ms >= self._probed_until_ms.get(which, 0):
+                self._probed_until_ms[which] = window.asked_ms + _PROBED_WIDTHS * window.width_ms
+                return period, reading.asked_at
+        return None
+
+    def _publish_statistics(self, counted: _Counted) -> None:
+        reading, record = counted.reading, counted.record
         vm = self._fleet.vms(reading.account).get(reading.vm_id)
         if vm is not None:
-            record = gained.record
             has_statistics = bool(record.cpu if reading.collector == "cpu" else record.interfaces)
             outcome = outcome_after_answer(running=is_running(vm.machine.status), has_statistics=has_statistics)
             self._fleet.replace(reading.account, [self._shown(record, _with_outcome(vm, reading.collector, outcome))])
-        self._on_event(
-            ReadingTaken(
-                reading.account,
-                reading.collector,
-                reading.vm_id,
-                gained.lost_ms / 1000,
-                reading.refused,
-                reading.duplicates,
-            )
-        )
-        self._on_taken(_taken(reading, gained))
+        self._on_event(counted.told)
+        self._on_taken(_taken(counted))
 
     async def _take_listing(self, reading: InventoryReading) -> None:
         """Fold, commit and publish a listing in steps: one of 10 000 VMs would hold the loop too long."""
-        key, view = self._key(reading.account), self._fleet.account(reading.account)
-        if key is None or view is None:
+        book, view = self._book(reading.account), self._fleet.account(reading.account)
+        if book is None or view is None:
             return
-        records = self._records[key]
-        changed: dict[str, VmRecord] = {}
         renamed: list[tuple[str, str]] = []
         for machines in _steps(reading.machines):
             for machine in machines:
-                before = records.get(machine.vm_id)
+                before = book.records.get(machine.vm_id)
                 record = fold_machine(
                     before,
                     machine,
@@ -226,27 +227,28 @@ class Intake:
                     asked_seen_at=reading.asked_seen_at,
                     listed_before=view.listed,
                 )
-                changed[machine.vm_id] = record
+                book.put(record)
+                book.put_listed(machine)
                 if before is not None and before.name != record.name:
                     renamed.append((before.name, record.name))
             await self._clock.sleep(0)
-        changed.update(_absent(records, reading))
-        gone = [vm_id for vm_id, record in changed.items() if record.absences >= _ABSENCES]
-        for vm_id in gone:
-            del changed[vm_id]
-            del records[vm_id]
+        absent = _absent(book.records, reading)
+        for record in absent:
+            book.put(record)
+        gone = [record.vm_id for record in absent if record.absences >= _ABSENCES]
+        book.drop(gone)
+        book.note_listed()
         self._order.forget(reading.account, gone)
-        records.update(changed)
-        await self._commit({key: changed}, {key: gone})
-        await self._publish_listing(reading, key, gone, renamed)
+        await self._books.commit()
+        await self._publish_listing(reading, book, gone, renamed)
 
     async def _publish_listing(
-        self, reading: InventoryReading, key: str, leaving: list[str], renamed: list[tuple[str, str]]
+        self, reading: InventoryReading, book: Book, leaving: list[str], renamed: list[tuple[str, str]]
     ) -> None:
-        before, records = dict(self._fleet.vms(reading.account)), self._records[key]
+        before, records = dict(self._fleet.vms(reading.account)), book.records
         self._fleet.replace(reading.account, (), leaving)
         for machines in _steps(reading.machines):
-            if self._key(reading.account) != key:
+            if self._book(reading.account) is not book:
                 return  # It went, or became another account of the provider's, meanwhile.
             self._fleet.replace(
                 reading.account,
@@ -264,13 +266,12 @@ class Intake:
         self._fleet.set_account(replace(view, up=True, listed=True, credential_expires_at=expires_at, broken=broken))
         born = tuple(machine.name for machine in reading.machines if machine.vm_id not in before)
         gone = tuple(before[vm_id].machine.name for vm_id in leaving if vm_id in before)
-        self._on_event(ReadingTaken(reading.account, reading.collector, "", 0.0, 0, reading.duplicates))
+        self._on_event(
+            ReadingTaken(account=reading.account, collector=reading.collector, duplicates=reading.duplicates)
+        )
         if born or gone or renamed:
             self._on_event(FleetChanged(reading.account, born, gone, tuple(renamed)))
         self._on_taken(reading)
-
-    async def _commit(self, changed: Mapping[str, Mapping[str, VmRecord]], gone: Mapping[str, list[str]]) -> None:
-        await self._ledger.commit(Batch({key: tuple(records.values()) for key, records in changed.items()}, gone))
 
     def _shown(self, record: VmRecord, vm: Vm) -> Vm:
         snapshot = shown(
@@ -285,8 +286,46 @@ class Intake:
         return aged(snapshot, now_s=self._clock.wall_s())
 
 
-def _steps(machines: tuple[Machine, ...]) -> Iterator[tuple[Machine, ...]]:
-    return (machines[first : first + _STEP] for first in range(0, len(machines), _STEP))
+def _steps(each: Sequence[_Each]) -> Iterator[Sequence[_Each]]:
+    return (each[first : first + _STEP] for first in range(0, len(each), _STEP))
+
+
+def _fold(
+    book: Book, record: VmRecord, reading: _Statistics, machine: Machine
+) -> tuple[VmRecord, Window | None, ReadingTaken]:
+    """The record after a shortest window, that window, and what is to be told of it."""
+    collector, now_ms = reading.collector, to_ms(reading.asked_at)
+    grids, late_ms = book.grids(collector), book.late_ms(collector, now_ms)
+    if isinstance(reading, CpuReading):
+        gained = fold_cpu(record, reading, created_at=machine.created_at, grids=grids, late_ms=late_ms)
+    else:
+        gained = fold_traffic(record, reading, created_at=machine.created_at, grids=grids, late_ms=late_ms)
+    book.note_late(collector, gained.late_ms, now_ms)
+    return gained.record, gained.window, _told(reading)
+
+
+def _repay(book: Book, record: VmRecord, reading: _Statistics, _: Machine) -> tuple[VmRecord, None, ReadingTaken]:
+    """The record after an answer of a longer period, no shortest window, and what is to be told of it."""
+    collector = reading.collector
+    grids, late_ms = book.grids(collector), book.late_ms(collector, to_ms(reading.asked_at))
+    if isinstance(reading, CpuReading):
+        repayment = repay_cpu(record, reading, grids=grids, late_ms=late_ms)
+    else:
+        repayment = repay_traffic(record, reading, grids=grids, late_ms=late_ms)
+    if repayment.grid is not None:
+        book.put_grid(collector, reading.period, repayment.grid)
+    paid_s, estimated_s = repayment.paid_ms / 1000, repayment.estimated_ms / 1000
+    return repayment.record, None, replace(_told(reading), caught_up_s=paid_s, estimated_s=estimated_s)
+
+
+def _told(reading: _Statistics) -> ReadingTaken:
+    return ReadingTaken(
+        account=reading.account,
+        collector=reading.collector,
+        vm_id=reading.vm_id,
+        refused=reading.refused,
+        duplicates=reading.duplicates,
+    )
 
 
 def _with_outcome(vm: Vm, collector: str, outcome: Outcome) -> Vm:
@@ -304,23 +343,31 @@ def _listed(known: Vm | None, account: str, machine: Machine) -> Vm:
     )
 
 
-def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> dict[str, VmRecord]:
+def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> list[VmRecord]:
     """The VMs that are not in this listing as machines. An entry without a readable id could be any of them."""
     present = {machine.vm_id for machine in reading.machines}
     unreadable = {broken.machine_id for broken in reading.unreadable}
     if None in unreadable:
-        return {}
-    return {
-        vm_id: replace(record, absences=0 if vm_id in unreadable else record.absences + 1)
+        return []
+    return [
+        replace(record, absences=0 if vm_id in unreadable else record.absences + 1)
         for vm_id, record in records.items()
         if vm_id not in present
-    }
+    ]
 
 
-def _taken(reading: CpuReading | TrafficReading, gained: Gained) -> Taken:
-    window = gained.window
+def _taken(counted: _Counted) -> Taken:
+    reading, window = counted.reading, counted.window
+    taken = Taken(
+        account=reading.account,
+        vm_id=reading.vm_id,
+        collector=reading.collector,
+        period=reading.period,
+        asked_at=reading.asked_at,
+        owes=counted.owes,
+        is_owed=counted.is_owed,
+    )
     if window is None:
-        return Taken(reading.account, reading.vm_id, reading.collector, reading.asked_at, None, None, (False, False))
+        return taken
     last, before = (bool(value) for value in (*reversed(window.values[-2:]), None, None)[:2])
-    end_at, width_s = window.end_ms / 1000, window.width_ms / 1000
-    return Taken(reading.account, reading.vm_id, reading.collector, reading.asked_at, end_at, width_s, (last, before))
+    return replace(taken, end_at=window.end_ms / 1000, width_s=window.width_ms / 1000, filled=(last, before))

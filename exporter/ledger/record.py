@@ -1,20 +1,34 @@
-"""What is remembered of a VM, and the interface of whoever remembers it."""
+"""What is remembered of an account and its VMs, and the interface of whoever remembers it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-from exporter.counting import Series, Spell, Window
+from exporter.counting import Grid, Series, Spell, Window
 
-__all__ = ["Batch", "CpuAccount", "InterfaceAccount", "Ledger", "VmRecord"]
+__all__ = [
+    "AccountRecord",
+    "Batch",
+    "CpuAccount",
+    "InterfaceAccount",
+    "Ledger",
+    "LedgerFailed",
+    "ListedVm",
+    "Remembered",
+    "VmRecord",
+]
+
+ListedVm = Mapping[str, str | int | float | bool | None]
+"""A VM as the last complete listing showed it: the fields of `fleet.Machine`, which is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
 class CpuAccount:
     """CPU counted since the provider's `since_ms` (quanta of busy seconds). `list`: the last one as placed, which
     places the next one. `on_grid`: whether traffic has ever confirmed that place. `off_looks`: in how many looks in a
-    row the clock has said that it lies `off_ms` beside.
+    row the clock has said that it lies `off_ms` beside. `denied`: longer periods, each with the instant up to which it
+    has told all that it will tell of what is owed.
     """
 
     series: Series
@@ -23,11 +37,14 @@ class CpuAccount:
     on_grid: bool
     off_ms: int = 0
     off_looks: int = 0
+    denied: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAccount:
-    """Bytes counted of one interface since `since_ms`. `seen_ms`: when an answer last had it (provider's time)."""
+    """Bytes counted of one interface since `since_ms`. `seen_ms`: when an answer last had it (provider's time).
+    `denied`: as for CPU.
+    """
 
     network_id: str
     public: bool
@@ -35,6 +52,7 @@ class InterfaceAccount:
     transmit: Series
     since_ms: int
     seen_ms: int
+    denied: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +60,9 @@ class VmRecord:
     """Everything about a VM that the provider's answers of today cannot tell.
 
     `known_since_at` is the provider's time of the first listing that had it (`appeared`: an earlier one lacked it),
-    `running_since_ms` that since which it is seen running (None: it is not). `absences`: complete listings in a row
-    that lack it. `grid`: where and when the last answer with traffic ended, and the width of its buckets (a window
-    without values).
+    `running_since_ms` that since which it is seen running (None: it is not), `stopped_ms` that at which it was last
+    seen to have stopped (None: never). `absences`: complete listings in a row that lack it. `grid`: where and when the
+    last answer with traffic ended, and the width of its buckets (a window without values).
     """
 
     vm_id: str
@@ -54,6 +72,7 @@ class VmRecord:
     running_since_ms: int | None
     lock: Spell
     suspension: Spell
+    stopped_ms: int | None = None
     renames: int = 0
     absences: int = 0
     cpu: CpuAccount | None = None
@@ -61,21 +80,58 @@ class VmRecord:
     grid: Window | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What is committed at once: new records by account, and the ids of VMs that are gone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecord:
+    """What is remembered of an account as a whole. `listed`: whether a listing was ever complete. `grids`: by collector
+    and longer period, where its buckets lie. `lateness`: by collector, (how late buckets are filled, when that was
+    seen) in milliseconds of the provider's time.
+    """
 
-    changed: Mapping[str, Sequence[VmRecord]]
-    gone: Mapping[str, Sequence[str]]
+    listed: bool = False
+    grids: Mapping[str, Mapping[str, Grid]] = field(default_factory=lambda: MappingProxyType({}))
+    lateness: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """Everything that is remembered under one key. `listed`: by VM, what the last complete listing showed."""
+
+    account: AccountRecord = AccountRecord()
+    vms: tuple[VmRecord, ...] = ()
+    listed: Mapping[str, ListedVm] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is committed at once, each by account: new records, new listed VMs, ids of VMs that are gone."""
+
+    accounts: Mapping[str, AccountRecord] = field(default_factory=dict)
+    changed: Mapping[str, Sequence[VmRecord]] = field(default_factory=dict)
+    listed: Mapping[str, Mapping[str, ListedVm]] = field(default_factory=dict)
+    gone: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class LedgerFailed(Exception):
+    """What was to be remembered could not be; the message is one line for the operator. It may work later."""
 
 
 class Ledger(Protocol):
     """Keyed by account (`AccountView.key`) and VM."""
 
-    async def load(self, account: str) -> tuple[VmRecord, ...]:
+    @property
+    def generation(self) -> int:
+        """Grows when what was committed may be gone: then everything must be handed over again."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """How much room it takes; 0 where that is not on a disk."""
+        ...
+
+    async def load(self, account: str) -> Remembered:
         """Everything remembered of an account."""
         ...
 
     async def commit(self, batch: Batch) -> None:
-        """Remember all of the batch, or none of it."""
+        """Remember all of the batch, or none of it. Raises LedgerFailed."""
         ...

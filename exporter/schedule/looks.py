@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.clock import Clock
-from exporter.collectors import InventoryReading, Reading, VmCollector
+from exporter.collectors import SHORTEST, InventoryReading, Reading, VmCollector
 from exporter.fleet import Fleet, is_running
 from exporter.gigas import AccountClient, GigasError
 from exporter.intake import Intake, Taken
+from exporter.schedule.back import LooksBack
 from exporter.schedule.due import Due
 from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, phase_of
 from exporter.schedule.rounds import CollectorRan, LookFailed, OnEvent, nudged_within
@@ -37,7 +38,8 @@ class _Watched:
 
 
 class VmRound:
-    """Looks at every VM of the account that is due, so many at a time. A look that lasts delays no other.
+    """Looks at every VM of the account that is due, so many at a time. A look that lasts delays no other. Beside that,
+    and while the collector works, it looks back at those that owe something (`back`).
 
     A run, as it is told, is everything from a first look until nothing is due; a long one is told at every interval.
     It has failed as a whole while no running VM can be looked at. Then one at a time is tried, ever more seldom: a
@@ -72,6 +74,17 @@ class VmRound:
         self._watched: dict[str, _Watched] = {}
         self._due = Due()
         self._looking: set[str] = set()
+        self._back = LooksBack(
+            client=client,
+            collector=collector,
+            name=name,
+            fleet=fleet,
+            intake=intake,
+            clock=clock,
+            interval_s=interval_s,
+            workers=workers,
+            on_event=on_event,
+        )
         self._well: set[str] = set()
         """The VMs that count and do not fail."""
         self._causes: Counter[str] = Counter()
@@ -102,6 +115,10 @@ class VmRound:
         known = self._watched.get(taken.vm_id)
         if known is None:
             return
+        self._back.note(taken, width_s=self._learned.width_s)
+        self.nudge()
+        if taken.period != SHORTEST:
+            return
         seen = None
         if taken.end_at is not None and taken.width_s is not None:
             seen = Seen(taken.asked_at, taken.end_at, taken.width_s, taken.filled)
@@ -115,7 +132,6 @@ class VmRound:
         )
         if taken.vm_id not in self._looking:
             self._due.put(taken.vm_id, known.asked_s + delay_s)
-            self.nudge()
 
     async def run(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -123,11 +139,13 @@ class VmRound:
             self._due.put(lost, now_s)  # It was being looked at when a fault of ours ended this task.
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
+                while (vm_id := self._startable_back()) is not None:
+                    group.create_task(self._look_back_outliving(vm_id))
                 while (vm_id := self._startable()) is not None:
                     self._note_run()
                     group.create_task(self._look_outliving(vm_id))
                 self._tell_of_run()
-                await nudged_within(self._nudged, self._wait_s())
+                await nudged_within(self._nudged, self._wait_for_any_s())
 
     async def once(self) -> GigasError | None:
         """Look at every VM once; return a cause if no running one could be looked at.
@@ -150,6 +168,11 @@ class VmRound:
                 group.create_task(work())
         self._tell_of_run()
         return self._whole_failure()
+
+    async def back_once(self) -> None:
+        """Look back at every VM that owes something, as far as that can be paid by now."""
+        while (vm_id := self._startable_back()) is not None:
+            await self._look_back_outliving(vm_id)
 
     def _know_vms(self) -> None:
         """Make the fleet's VMs the ones that are watched."""
@@ -174,7 +197,11 @@ class VmRound:
         known = self._watched.pop(vm_id)
         self._note_failure(known, None)
         self._due.drop(vm_id)
+        self._back.forget(vm_id)
         self._well.discard(vm_id)
+
+    def _startable_back(self) -> str | None:
+        return self._back.startable() if self._whole_failure() is None else None
 
     def _startable(self) -> str | None:
         """Take out a VM that may be looked at now."""
@@ -187,12 +214,17 @@ class VmRound:
         return vm_id
 
     def _wait_s(self) -> float | None:
-        """For how long nothing can be begun, as far as is known; None: until a nudge."""
+        """For how long no look can be begun, as far as is known; None: until a nudge."""
         next_s = self._due.next_s()
         if next_s is None or len(self._looking) >= self._most():
             return None
         from_s = max(next_s, self._held_until_s) if self._whole_failure() else next_s
         return max(0.0, from_s - self._clock.monotonic_s())
+
+    def _wait_for_any_s(self) -> float | None:
+        """The same, of looks and looks back."""
+        wait_back_s = self._back.wait_s() if self._whole_failure() is None else None
+        return min((wait_s for wait_s in (self._wait_s(), wait_back_s) if wait_s is not None), default=None)
 
     def _most(self) -> int:
         return self._workers if self._whole_failure() is None else 1
@@ -207,6 +239,12 @@ class VmRound:
         finally:
             self._looking.discard(vm_id)
             self.nudge()
+
+    async def _look_back_outliving(self, vm_id: str) -> None:
+        """Look back at a VM; whatever happens, its next look tells again what it owes."""
+        task = f"{self._client.account}/{self._name}"
+        await outlived(task, partial(self._back.look, vm_id), on_event=self._on_event)
+        self.nudge()
 
     async def _look(self, vm_id: str) -> None:
         vm, known = self._fleet.vms(self._client.account).get(vm_id), self._watched.get(vm_id)
@@ -297,6 +335,7 @@ class VmRound:
                 failing=self._causes.total(),
                 causes=tuple(sorted(self._causes)),
                 error=self._whole_failure(),
+                owing=self._back.owing,
             )
         )
         self._run_since_s = None if ended else now_s

@@ -10,6 +10,7 @@ from exporter.clock import Clock
 from exporter.collectors import AccountCollector
 from exporter.gigas import AccountClient, CredentialRefused, GigasError
 from exporter.intake import Intake
+from exporter.schedule.back import LookBackFailed
 from exporter.schedule.supervise import TaskFailed
 
 __all__ = ["CollectorRan", "InventoryRound", "LookFailed", "OnEvent", "Round", "nudged_within"]
@@ -23,7 +24,8 @@ _RETRY_CREDENTIAL_S = 2.0
 @dataclass(frozen=True, slots=True)
 class CollectorRan:
     """Event: a run ended. `failing` of the account's `vms` cannot be looked at, for these `causes`, each named once, in
-    order. `error` is one of them if the run failed as a whole. A listing concerns no single VM: it has neither.
+    order. `error` is one of them if the run failed as a whole. `owing` of them wait for a longer period. A listing
+    concerns no single VM: it has none of these.
     """
 
     account: str
@@ -33,6 +35,7 @@ class CollectorRan:
     vms: int = 0
     failing: int = 0
     causes: tuple[str, ...] = ()
+    owing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class LookFailed:
     error: GigasError | None
 
 
-OnEvent = Callable[[CollectorRan | LookFailed | TaskFailed], None]
+OnEvent = Callable[[CollectorRan | LookFailed | LookBackFailed | TaskFailed], None]
 
 
 class Round(Protocol):

@@ -4,11 +4,12 @@ A setting is one field of `model`: its flag, variable, file key, error line and 
 No text of pydantic is ever shown: it quotes the input, secrets too.
 """
 
-from exporter.settings.model import PREFIX, AccountSettings, Settings
+from exporter.settings.model import PREFIX, AccountSettings, Settings, ShardSettings, StateSettings
 from exporter.settings.problems import ConfigurationError, Problem
 from exporter.settings.reference import FLAGS, Row, documented
 from exporter.settings.secrets import SecretText
-from exporter.settings.sources import load
+from exporter.settings.sources import load, load_state
+from exporter.settings.state_path import ledger_path
 from exporter.settings.values import parse_listen_address, positive_duration
 
 __all__ = [
@@ -20,8 +21,12 @@ __all__ = [
     "Row",
     "SecretText",
     "Settings",
+    "ShardSettings",
+    "StateSettings",
     "documented",
+    "ledger_path",
     "load",
+    "load_state",
     "parse_listen_address",
     "positive_duration",
 ]

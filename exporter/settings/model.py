@@ -30,7 +30,7 @@ from exporter.settings.values import (
     web_path,
 )
 
-__all__ = ["PREFIX", "AccountSettings", "Settings"]
+__all__ = ["PREFIX", "AccountSettings", "Settings", "ShardSettings", "StateSettings"]
 
 PREFIX = "GIGAS_EXPORTER_"
 _FILTERS = (
@@ -82,6 +82,14 @@ def _not_empty(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values or "" in values:
         raise ValueError("is empty")
     return values
+
+
+def _file_name(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("is not a file's name")
+    if Path(text).is_dir():
+        raise ValueError(f"is a folder; name a file in it, such as {Path(text) / 'ledger.db'}")
+    return text
 
 
 Duration = Annotated[float, BeforeValidator(positive_duration)]
@@ -240,10 +248,17 @@ class CollectSettings(_Section):
 
 
 class StateSettings(_Section):
-    """What survives a restart. This version keeps it in memory, and says so where a path is set."""
+    """What survives a restart."""
 
-    path: str | None = Field(None, description="The ledger's file. Not available yet: counters are kept in memory.")
-    wait: bool = Field(default=False, description="Wait while another process holds the file. Not available yet.")
+    path: Annotated[str, AfterValidator(_file_name)] | None = Field(
+        None,
+        description="The ledger's file, of this process alone; `:memory:` for none. Default: `ledger.db` in "
+        "`$STATE_DIRECTORY`, else in `gigas-exporter` in the user's state folder.",
+    )
+    wait: bool = Field(default=False, description="Wait as a standby while another process holds the file.")
+    start_anew: bool = Field(
+        default=False, description="A file that cannot be used is moved aside, and counting starts anew."
+    )
 
 
 class WebSettings(_Section):

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from exporter.settings.environment import CONFIG_VARIABLES, our_variables, values_of
 from exporter.settings.layers import INDEX, Keys, Layers
-from exporter.settings.model import AccountSettings, Settings
+from exporter.settings.model import AccountSettings, Settings, ShardSettings, StateSettings
 from exporter.settings.problems import ConfigurationError, Problem
 from exporter.settings.reference import FLAGS, documented
 from exporter.settings.wrong import no_such_setting, sentence
 from exporter.settings.yaml_file import read_file
 
-__all__ = ["load"]
+__all__ = ["load", "load_state"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _NOT_SET = "not set"
 _FLAG_OF = {row.key: flag for flag, row in FLAGS.items()}
@@ -22,6 +24,33 @@ _FLAG_OF = {row.key: flag for flag, row in FLAGS.items()}
 
 def load(*, flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None) -> Settings:
     """Return the settings. `flags` holds those that were given, by key. Raises ConfigurationError with all mistakes."""
+    layers, problems = _laid(flags, environ, file)
+    sections = {key: value for key, value in layers.values.items() if key in Settings.model_fields}
+    problems += [_unknown((key,), layers) for key in layers.values if key not in sections]
+    indexes = _take_accounts_as_list(sections)
+    return _validated(Settings, sections, layers, problems, indexes)
+
+
+def load_state(
+    *, flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> tuple[StateSettings, ShardSettings]:
+    """Return only what says where the ledger is: whoever looks at it need not have accounts, nor may read their keys.
+
+    Raises ConfigurationError, as `load`.
+    """
+    layers, problems = _laid(flags, environ, file)
+    sections = {key: layers.values[key] for key in _Whereabouts.model_fields if key in layers.values}
+    found = _validated(_Whereabouts, sections, layers, problems, ())
+    return found.state, found.shard
+
+
+class _Whereabouts(BaseModel):
+    state: StateSettings = Field(default_factory=StateSettings)
+    shard: ShardSettings = Field(default_factory=ShardSettings)
+
+
+def _laid(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None) -> tuple[Layers, list[Problem]]:
+    """All sources over each other, and what is wrong with them as such."""
     variables = our_variables(environ)
     layers = Layers()
     problems = _lay_file(layers, *_path_of_file(file, variables))
@@ -30,11 +59,14 @@ def load(*, flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | N
     layers.next_source()
     for key, value in flags.items():
         layers.lay(tuple(key.split(".")), value, _always(_FLAG_OF[key]))
-    sections = {key: value for key, value in layers.values.items() if key in Settings.model_fields}
-    problems += [_unknown((key,), layers) for key in layers.values if key not in sections]
-    indexes = _take_accounts_as_list(sections)
+    return layers, problems
+
+
+def _validated(
+    model: type[_Model], sections: Mapping[str, Any], layers: Layers, problems: list[Problem], indexes: Sequence[str]
+) -> _Model:
     try:
-        settings = Settings(**sections)
+        settings = model(**sections)
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
         found = [_problem(mistake, layers, indexes) for mistake in mistakes]

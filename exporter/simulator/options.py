@@ -1,7 +1,7 @@
 """What a simulation is made of."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 __all__ = ["Clock", "SimulatorOptions"]
 
@@ -20,7 +20,7 @@ class SimulatorOptions:
 
     `skew_s`: by how much the provider's clock is ahead. `lock_s`: how long a queued operation takes; a step by default.
     `history_steps`: for how many buckets before the start there is a past; 9 000 fill `-1M` and `-30days`. The accounts
-    are alike in size and share the credentials.
+    are alike in size and share the credentials. `traffic_unit` and `cpu_percent_of`: what the provider does not say.
     """
 
     vms: int = 25
@@ -37,6 +37,8 @@ class SimulatorOptions:
     skew_s: float = 0.0
     lock_s: float | None = None
     history_steps: int = 9_000
+    traffic_unit: Literal["bytes", "bytes_per_second"] = "bytes"
+    cpu_percent_of: Literal["vm", "core"] = "vm"
 
     @property
     def mean_lag_s(self) -> float:

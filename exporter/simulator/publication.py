@@ -41,7 +41,9 @@ class Publication:
         """The provider's CPU usage resource: chunks without times, oldest first."""
         count, steps = CPU_PERIODS[period]
         last = int(now_s // (self._options.step_s * steps))
-        chunks = [self.cpu_percent(machine, chunk, steps, now_s) for chunk in range(last - count, last)]
+        whole = machine.cpus if self._options.cpu_percent_of == "core" else 1
+        percents = (self.cpu_percent(machine, chunk, steps, now_s) for chunk in range(last - count, last))
+        chunks = [None if percent is None else whole * percent for percent in percents]
         nothing = all(chunk is None for chunk in chunks)
         return {
             "lapse": _LAPSES[period],
@@ -70,11 +72,12 @@ class Publication:
         self, machine: Machine, interface: Interface, buckets: range, steps: int, now_s: float
     ) -> dict[str, Any]:
         width_s = self._options.step_s * steps
+        unit = width_s if self._options.traffic_unit == "bytes_per_second" else 1
         data: dict[str, Any] = {}
         for key, bucket in enumerate(buckets):
             value = self.traffic_bytes(machine, interface, bucket, steps, now_s)
             if value is not None:
-                data[str(key)] = {"traffic_out": value[1], "traffic_in": value[0]}
+                data[str(key)] = {"traffic_out": value[1] / unit, "traffic_in": value[0] / unit}
             elif (
                 machine.index % 3 != 1 and machine.runs_at(bucket * width_s) and interface.since_at <= bucket * width_s
             ):

@@ -1,6 +1,6 @@
 """What the daemon says of itself."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from exporter.fleet import AccountView, Outcome, Vm
 from exporter.metrics.catalogue.family import AccountFamily, Family, OwnFamily, Sample
@@ -21,6 +21,36 @@ def _vms_by_outcome(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]
         yield (account.name, collector, str(outcome)), float(count)
 
 
+def _by_collector(value: Callable[[float], float]) -> Callable[[AccountView, Iterable[Vm]], Iterable[Sample]]:
+    """The sum of a function of what each VM is owed, in seconds."""
+
+    def samples(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
+        cpu = traffic = 0.0
+        for vm in vms:
+            cpu += value(vm.cpu.owed_s if vm.cpu else 0.0)
+            traffic += value(max((interface.owed_s for interface in vm.interfaces), default=0.0))
+        if account.listed:
+            yield (account.name, "cpu"), cpu
+            yield (account.name, "traffic"), traffic
+
+    return samples
+
+
+_catching_up = _by_collector(lambda owed_s: float(owed_s > 0))
+_owed = _by_collector(lambda owed_s: owed_s)
+
+
+def _overcounted_bytes(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
+    if account.listed:
+        over = sum(interface.overcounted_bytes for vm in vms for interface in vm.interfaces)
+        yield (account.name,), float(over)
+
+
+def _overcounted_cpu(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
+    if account.listed:
+        yield (account.name,), float(sum(vm.cpu.overcounted_s for vm in vms if vm.cpu))
+
+
 OWN: tuple[Family, ...] = (
     AccountFamily(
         name="gigas_exporter_vms",
@@ -38,6 +68,76 @@ OWN: tuple[Family, ...] = (
         collector="exporter",
         labels=("account",),
         samples=lambda account, _: (((account.name,), float(account.broken)),) if account.listed else (),
+    ),
+    AccountFamily(
+        name="gigas_exporter_catching_up_vms",
+        type="gauge",
+        help="How many VMs of the account miss something that a longer period of the provider may still tell.",
+        collector="exporter",
+        labels=("account", "collector"),
+        samples=_catching_up,
+    ),
+    AccountFamily(
+        name="gigas_exporter_owed_seconds",
+        type="gauge",
+        unit="seconds",
+        help="VM time, from the first gap or uncertain bucket on, that waits for a longer period of the provider.",
+        collector="exporter",
+        labels=("account", "collector"),
+        samples=_owed,
+    ),
+    AccountFamily(
+        name="gigas_exporter_overcounted_bytes",
+        type="gauge",
+        unit="bytes",
+        help="By how much the account's traffic counters are ahead of what the provider has corrected since; worked "
+        "off against later growth.",
+        collector="exporter",
+        labels=("account",),
+        samples=_overcounted_bytes,
+    ),
+    AccountFamily(
+        name="gigas_exporter_overcounted_cpu_seconds",
+        type="gauge",
+        unit="seconds",
+        help="By how much the account's CPU counters are ahead of what the provider has corrected since; worked off "
+        "against later growth.",
+        collector="exporter",
+        labels=("account",),
+        samples=_overcounted_cpu,
+    ),
+    OwnFamily(
+        name="gigas_exporter_ledger_up",
+        type="gauge",
+        help="Whether what is counted is remembered (1), or the last commit failed and a crash may take it back (0).",
+        collector="exporter",
+    ),
+    OwnFamily(
+        name="gigas_exporter_ledger_unwritten_vms",
+        type="gauge",
+        help="VMs of which something is counted that could not be written to the ledger yet; 0 while commits succeed.",
+        collector="exporter",
+    ),
+    OwnFamily(
+        name="gigas_exporter_ledger_commit_failures_total",
+        type="counter",
+        help="Commits to the ledger that failed; what they held is written with the next that succeeds.",
+        collector="exporter",
+    ),
+    OwnFamily(
+        name="gigas_exporter_ledger_commit_duration_seconds",
+        type="histogram",
+        unit="seconds",
+        help="How long commits to the ledger took, off the event loop.",
+        collector="exporter",
+        buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
+    ),
+    OwnFamily(
+        name="gigas_exporter_ledger_size_bytes",
+        type="gauge",
+        unit="bytes",
+        help="How large the ledger's file is, with its write-ahead log; 0 where it is kept in memory.",
+        collector="exporter",
     ),
     OwnFamily(
         name="gigas_exporter_build_info",
@@ -105,6 +205,23 @@ OWN: tuple[Family, ...] = (
         type="counter",
         unit="seconds",
         help="VM time whose buckets no period of the provider could make good.",
+        collector="exporter",
+        labels=("account", "collector"),
+    ),
+    OwnFamily(
+        name="gigas_exporter_caught_up_seconds_total",
+        type="counter",
+        unit="seconds",
+        help="VM time that was missing and is counted now, from longer periods of the provider.",
+        collector="exporter",
+        labels=("account", "collector"),
+    ),
+    OwnFamily(
+        name="gigas_exporter_estimated_seconds_total",
+        type="counter",
+        unit="seconds",
+        help="Of what was caught up, the VM time whose value is shared out by time, since the series began inside the "
+        "longer bucket.",
         collector="exporter",
         labels=("account", "collector"),
     ),

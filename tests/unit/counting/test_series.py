@@ -2,11 +2,13 @@
 
 import pytest
 
-from exporter.counting import Series, Window, begin, complete_until_ms, fold, lateness_ms, leave
+from exporter.counting import Manner, Series, Window, begin, complete_until_ms, fold, lateness_ms, leave, owed
 from tests.builders import window
 
 IDLE = 20_000
 """Zeros at the end of a window are idleness when they are two widths old."""
+MANNER = Manner(final_after_ms=0, settled_after_ms=0)
+"""With windows of three buckets, what was told once is not asked for again."""
 
 
 def complete(shown: Window, now: int | None = None) -> int | None:
@@ -17,23 +19,18 @@ def started(text: str = "1 2 3", *, counts_from: int = 10**6, **where: int) -> S
     shown = window(text, **where)
     done = complete(shown)
     assert done is not None
-    first = begin(shown, counts_from_ms=counts_from * 1000, complete_ms=done, now_ms=shown.asked_ms)
+    first = begin(shown, counts_from_ms=counts_from * 1000, from_birth=False, complete_ms=done, now_ms=shown.asked_ms)
     return after(first, shown)
 
 
-def after(series: Series, shown: Window, *, running: bool = True) -> Series:
-    return folded(series, shown, running=running)[0]
+def after(
+    series: Series, shown: Window, *, off: tuple[int, int | None] | None = None, manner: Manner = MANNER
+) -> Series:
+    return fold(series, shown, manner=manner, complete_ms=complete(shown), now_ms=shown.asked_ms, off=off)
 
 
-def folded(series: Series, shown: Window, *, running: bool = True) -> tuple[Series, float]:
-    result = fold(
-        series,
-        shown,
-        complete_ms=complete(shown),
-        now_ms=shown.asked_ms,
-        running_since_ms=0 if running else None,
-    )
-    return result.series, result.lost_ms / 1000
+def owed_s(series: Series, manner: Manner = MANNER) -> list[tuple[float, float]]:
+    return [(span.start_ms / 1000, span.end_ms / 1000) for span in owed(series, manner=manner)]
 
 
 def test_a_series_begins_at_zero_and_what_was_there_before_is_never_counted() -> None:
@@ -115,14 +112,46 @@ def test_an_answer_asked_for_earlier_does_not_replace_a_later_one() -> None:
     assert leave(after(series, window("2 3 4", start=10, asked=41)).exposed) == 9
 
 
-def test_time_that_left_the_window_unseen_is_lost_and_told() -> None:
-    _, lost_s = folded(started("1 2 3"), window("7 8 9", start=100))
-    assert lost_s == 70
+def test_time_that_left_the_window_unseen_is_owed() -> None:
+    assert owed_s(after(started("1 2 3"), window("7 8 9", start=100))) == [(30, 100)]
 
 
-def test_what_a_machine_that_is_off_does_not_have_is_not_lost() -> None:
-    _, lost_s = folded(started("1 2 3"), window("7 8 9", start=100), running=False)
-    assert lost_s == 0
+@pytest.mark.parametrize(
+    ("off", "owed"),
+    [
+        ((0, None), []),
+        ((60_000, None), [(30, 60)]),
+        ((60_000, 90_000), [(30, 60), (90, 100)]),
+        ((0, 30_000), [(30, 100)]),
+    ],
+)
+def test_what_a_machine_that_is_off_does_not_have_is_not_owed(
+    off: tuple[int, int | None], owed: list[tuple[float, float]]
+) -> None:
+    assert owed_s(after(started("1 2 3"), window("7 8 9", start=100), off=off)) == owed
+
+
+def test_what_was_told_too_early_and_has_left_is_owed_too() -> None:
+    manner = Manner(final_after_ms=20_000, settled_after_ms=20_000)
+    series = after(started("1 2 3"), window("3 4 5", start=20), manner=manner)
+    series = after(series, window("5 6 7", start=40), manner=manner)
+    assert owed_s(series, manner) == [(30, 40)]
+    assert (leave(series.exposed), series.settled_ms) == (22, 30_000)
+
+
+def test_a_counter_waits_for_a_gap_but_not_for_ever() -> None:
+    manner = Manner(final_after_ms=0, settled_after_ms=0, hold_ms=60_000)
+    series = after(started("1 2 3"), window("7 8 9", start=100), manner=manner)
+    assert (series.exposed, series.newest_ms) == (0, 30_000)
+    series = after(series, window("9 1 1", start=120), manner=manner)
+    assert series.exposed == 0
+    series = after(series, window("1 1 3", start=160), manner=manner)
+    assert (leave(series.exposed), series.newest_ms) == (7 + 8 + 9 + 1 + 1 + 1 + 1 + 3, 190_000)
+
+
+def test_a_zero_that_was_not_complete_when_it_left_is_owed() -> None:
+    series = after(started("1 2 3"), window("2 3 0", start=10))
+    assert owed_s(after(series, window("7 8 9", start=40))) == [(30, 40)]
 
 
 def test_a_series_younger_than_its_window_counts_all_after_a_zero_was_shown_for_a_width() -> None:

@@ -175,7 +175,7 @@ def test_collectors_and_accounts_fail_apart(lines: Lines) -> None:
 
 def test_what_a_reading_lost_refused_and_repeated_is_counted() -> None:
     observed = Observed()
-    observed.told(ReadingTaken(ACCOUNT, "cpu", "24", lost_s=300.0, refused=2, duplicates=1))
+    observed.told(ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", lost_s=300.0, refused=2, duplicates=1))
     page = observed.page()
     assert page.one("gigas_exporter_lost_seconds_total", **CPU) == 300
     assert page.one("gigas_exporter_refused_values_total", **CPU) == 2
@@ -185,7 +185,9 @@ def test_what_a_reading_lost_refused_and_repeated_is_counted() -> None:
 def test_time_that_many_vms_lost_is_one_line(lines: Lines) -> None:
     observed = Observed()
     for vm_id in range(1_000):
-        observed.told(ReadingTaken(ACCOUNT, "cpu", str(vm_id), lost_s=300.0, refused=0, duplicates=0))
+        observed.told(
+            ReadingTaken(account=ACCOUNT, collector="cpu", vm_id=str(vm_id), lost_s=300.0, refused=0, duplicates=0)
+        )
     observed.told(ran())
     observed.told(ran())
     assert shown(lines) == ["time lost"]
@@ -196,7 +198,7 @@ def test_time_that_many_vms_lost_is_one_line(lines: Lines) -> None:
 def test_time_that_is_lost_again_and_again_is_said_when_that_begins_and_ends(lines: Lines) -> None:
     observed = Observed()
     for _ in range(3):
-        observed.told(ReadingTaken(ACCOUNT, "cpu", "24", lost_s=300.0, refused=0, duplicates=0))
+        observed.told(ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", lost_s=300.0, refused=0, duplicates=0))
         observed.told(ran())
     observed.told(ran())
     assert shown(lines) == ["time lost", "no more time lost"]
@@ -239,7 +241,7 @@ def test_nothing_of_a_forgotten_account_stays(lines: Lines) -> None:
         RequestDone(ACCOUNT, "cpu_stats", "200", 0.3),
         Throttled(ACCOUNT, 1.0),
         ran("HTTP 503", whole=True),
-        ReadingTaken(ACCOUNT, "cpu", "24", lost_s=300.0, refused=2, duplicates=1),
+        ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", lost_s=300.0, refused=2, duplicates=1),
         TaskFailed(f"{ACCOUNT}/cpu", bug(), None),
     ):
         observed.told(event)

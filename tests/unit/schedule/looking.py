@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from exporter.clock import SystemClock
-from exporter.collectors import InterfaceReading, InventoryReading, TrafficReading
+from exporter.collectors import SHORTEST, InterfaceReading, InventoryReading, TrafficReading
 from exporter.fleet import AccountView, Fleet, Machine
 from exporter.gigas import AccountClient, ApiKey, ClientOptions, GigasError, NotFound, open_session
 from exporter.intake import Intake, Taken
 from exporter.ledger import MemoryLedger
-from exporter.schedule import CollectorRan, LookFailed, TaskFailed, VmRound
+from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed, VmRound
 from exporter.settings import SecretText
 from tests.builders import machine, strip
 
@@ -33,7 +33,16 @@ class Scripted:
     at_once: int = 0
     most_at_once: int = 0
 
-    async def look(self, client: AccountClient, machine: Machine, *, width_hint_s: float | None) -> TrafficReading:  # noqa: ARG002
+    async def look(
+        self,
+        client: AccountClient,  # noqa: ARG002
+        machine: Machine,
+        *,
+        period: str = SHORTEST,
+        width_hint_s: float | None,  # noqa: ARG002
+    ) -> TrafficReading:
+        if period != SHORTEST:
+            raise not_found()
         self.asked[machine.vm_id] += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -68,7 +77,7 @@ class Looking:
     fleet: Fleet
     intake: Intake
     provider: Scripted
-    events: list[CollectorRan | LookFailed | TaskFailed]
+    events: list[CollectorRan | LookFailed | LookBackFailed | TaskFailed]
     build: Callable[[], VmRound]
     """Another round over the same fleet, which hears of what intake takes from then on."""
 
@@ -106,7 +115,7 @@ def not_found(cause: str = "HTTP 404") -> GigasError:
 async def looking(*, interval_s: float = 0.1, workers: int = 4, runs: bool = True) -> AsyncIterator[Looking]:
     """With `runs` the round is at work; else a test calls `once`."""
     clock, fleet, provider = SystemClock(), Fleet(), Scripted()
-    events: list[CollectorRan | LookFailed | TaskFailed] = []
+    events: list[CollectorRan | LookFailed | LookBackFailed | TaskFailed] = []
     rounds: list[VmRound] = []
 
     def took(taken: Taken | InventoryReading) -> None:
@@ -125,7 +134,7 @@ async def looking(*, interval_s: float = 0.1, workers: int = 4, runs: bool = Tru
         on_event=lambda _: None,
         on_taken=took,
     )
-    await intake.open_account(view.key)
+    await intake.open_account(view)
     options = ClientOptions(url="http://127.0.0.1:9", user_agent="test")
     async with open_session(options) as session, asyncio.TaskGroup() as group:
         client = AccountClient(

@@ -24,6 +24,7 @@ VALUES: dict[str, tuple[Any, str, Any]] = {  # in the file, in the variable, as 
     "collect.stale_after": ("1m", "2m", "3m"),
     "state.path": ("/one", "/two", "/three"),
     "state.wait": ("true", "false", True),
+    "state.start_anew": ("true", "false", True),
     "web.listen_address": ('[":1", ":11"]', '[":2"]', (":3", ":33")),
     "web.telemetry_path": ("/one", "/two", "/three"),
     "web.enable_lifecycle": ("on", "0", True),

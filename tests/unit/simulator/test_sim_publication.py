@@ -154,6 +154,29 @@ def test_a_day_of_cpu_is_the_mean_of_its_chunks() -> None:
     assert told["data"][-1] == pytest.approx(100 * math.fsum(known) / len(known), rel=1e-9)
 
 
+@pytest.mark.parametrize("period", ["-1H", "-1day", "-1M"])
+def test_a_provider_of_bytes_per_second_shows_averages_in_every_period(period: str) -> None:
+    told = []
+    for unit in ("bytes", "bytes_per_second"):
+        made, publication = published(history_steps=900, traffic_unit=unit)
+        (interface,) = publication.bw_stats(machine_of(made, "web"), period, LONG_AFTER)["traffic"][0]
+        told.append([bucket["traffic_in"] for bucket in interface["data"].values() if bucket["traffic_in"]])
+    sums, averages = told
+    assert averages == pytest.approx([each / (BW_PERIODS[period][1] * STEP) for each in sums], rel=1e-12)
+
+
+def test_a_provider_of_percents_of_a_core_shows_as_many_times_as_much_as_there_are_cores() -> None:
+    told = []
+    for whole in ("vm", "core"):
+        made, publication = published(cpu_percent_of=whole)
+        machine = machine_of(made, "web")
+        machine.cpus = 4
+        told.append(publication.cpu_stats(machine, "-1H", LONG_AFTER)["data"])
+    of_vm, of_core = told
+    assert of_core == pytest.approx([4 * percent for percent in of_vm], rel=1e-12)
+    assert max(of_core) > 100
+
+
 def test_fractions_of_bytes_are_shown_as_the_provider_shows_them() -> None:
     made, publication = published()
     (interface,) = publication.bw_stats(machine_of(made, "web"), "-1H", LONG_AFTER)["traffic"][0]

@@ -1,0 +1,139 @@
+"""What it costs to remember 10 000 VMs, and for how long the event loop is held meanwhile."""
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bench.figures import quantile, row, spread
+from exporter.cli.process import spare_what_is_loaded
+from exporter.counting import Bucket, Series, Spell, Window
+from exporter.ledger import Batch, CpuAccount, InterfaceAccount, Remembered, SqliteLedger, VmRecord
+
+VMS = 10_000
+SCATTERED = 67
+"""As many are polled in a second at a bucket of 300 s and two looks a bucket."""
+BUCKETS = 12
+WIDTH_MS = 300_000
+ROUNDS = 3
+_AT_MS = 1_700_000_000_000
+_TICK_S = 0.001
+_ACCOUNT = "17893/production"
+
+
+def _series(chance: random.Random) -> Series:
+    """A counter after some months: sums of 90 bits, buckets of 60 to 90."""
+    ends = [_AT_MS + (number + 1) * WIDTH_MS for number in range(BUCKETS)]
+    horizon = tuple((end - WIDTH_MS, end, chance.getrandbits(chance.randint(60, 90)), ends[-1] + 5_123) for end in ends)
+    return Series(
+        settled_ms=_AT_MS,
+        left_ms=_AT_MS,
+        newest_ms=ends[-1],
+        complete_ms=ends[-1],
+        held_until_ms=_AT_MS,
+        began_ms=_AT_MS,
+        base=chance.getrandbits(90),
+        exposed=chance.getrandbits(90),
+        horizon=horizon,
+        newest=Bucket._make(horizon[-1]),
+        marks=((7_200_000, _AT_MS, chance.getrandbits(90)), (86_400_000, _AT_MS, chance.getrandbits(90))),
+    )
+
+
+def fleet(seed: int, vms: int = VMS) -> Sequence[VmRecord]:
+    """VMs with CPU and two interfaces. Another seed makes other values: what does not change costs SQLite nothing."""
+    chance = random.Random(seed)
+    spell = Spell(1.7e9, 1.7e9)
+    return [
+        VmRecord(
+            vm_id=f"17893101{number:04}",
+            name=f"web-{number}",
+            known_since_at=1.7e9,
+            appeared=True,
+            running_since_ms=_AT_MS,
+            lock=spell,
+            suspension=spell,
+            cpu=CpuAccount(
+                _series(chance),
+                Window(_AT_MS, WIDTH_MS, tuple(chance.getrandbits(45) for _ in range(BUCKETS)), _AT_MS),
+                since_ms=_AT_MS,
+                on_grid=True,
+            ),
+            interfaces={
+                name: InterfaceAccount(name, name == "45", _series(chance), _series(chance), _AT_MS, _AT_MS)
+                for name in ("45", "46")
+            },
+            grid=Window(_AT_MS, WIDTH_MS, (), _AT_MS),
+        )
+        for number in range(vms)
+    ]
+
+
+class _Measured:
+    """CPU and wall time of some blocks, and how long the loop was held in them; milliseconds."""
+
+    def __init__(self) -> None:
+        self.cpu: list[float] = []
+        self.wall: list[float] = []
+        self.held: list[float] = []
+
+    @asynccontextmanager
+    async def block(self) -> AsyncIterator[None]:
+        """Measure what is done in it."""
+        async with asyncio.TaskGroup() as group:
+            ticking = group.create_task(self._tick())
+            await asyncio.sleep(0)
+            cpu, wall = time.process_time(), time.perf_counter()
+            yield
+            self.cpu.append(1000 * (time.process_time() - cpu))
+            self.wall.append(1000 * (time.perf_counter() - wall))
+            # What the garbage collector has put off is part of it.
+            await asyncio.sleep(0.2)
+            ticking.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(_TICK_S)
+            self.held.append(1000 * (time.perf_counter() - before - _TICK_S))
+
+    def show(self, what: str) -> None:
+        """Print both rows."""
+        row(f"{what}: CPU, wall ms", spread(self.cpu, ".0f"), spread(self.wall, ".0f"))
+        held = " / ".join(f"{quantile(self.held, q):.1f}" for q in (0.5, 0.99, 1.0))
+        row(f"{what}: loop held, p50 / p99 / max ms", held)
+
+
+async def measure() -> None:
+    """Commit the whole fleet, then the VMs of a second, then start with all of them."""
+    whole, few, start = _Measured(), _Measured(), _Measured()
+    fleets = [fleet(seed) for seed in range(2)]
+    chance = random.Random(1)
+    spare_what_is_loaded()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        ledger = await SqliteLedger.open(path, start_anew=False, now_s=0.0)
+        await ledger.commit(Batch(changed={_ACCOUNT: fleets[1]}))
+        for number in range(ROUNDS):
+            async with whole.block():
+                await ledger.commit(Batch(changed={_ACCOUNT: fleets[number % 2]}))
+            async with few.block():
+                await ledger.commit(Batch(changed={_ACCOUNT: chance.sample(fleets[(number + 1) % 2], SCATTERED)}))
+        await ledger.close()
+        size = path.stat().st_size
+        del fleets
+        for _ in range(ROUNDS):
+            async with start.block():
+                ledger = await SqliteLedger.open(path, start_anew=False, now_s=0.0)
+                known: Remembered | None = await ledger.load(_ACCOUNT)
+            assert known is not None
+            assert len(known.vms) == VMS
+            known = None
+            await ledger.close()
+    whole.show(f"ledger, commit of {VMS} VMs")
+    few.show(f"ledger, commit of {SCATTERED} scattered VMs")
+    start.show(f"ledger, start with {VMS} VMs")
+    row("ledger, size of the file, two interfaces a VM", f"{size / 1e6:.1f} MB, {size / VMS:.0f} bytes a VM")

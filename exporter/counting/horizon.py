@@ -1,0 +1,141 @@
+"""The buckets that may still change, as a sorted list: answers merged in, gaps found, what is settled put together."""
+
+import bisect
+from collections.abc import Iterable, Iterator, Sequence
+
+from exporter.counting.window import Bucket, Grid, Window
+
+__all__ = ["boundary_at_or_before", "compacted", "gaps", "is_settled", "is_told", "merged", "parts", "within"]
+
+Off = tuple[int, int | None]
+"""The span in which a machine is known to have been off; None: it still is."""
+
+
+def is_told(bucket: Bucket) -> bool:
+    """Whether an answer has shown it after its end: a gap is a bucket asked for when it began.
+
+    >>> is_told(Bucket(0, 10, 5, asked_ms=10)), is_told(Bucket(0, 10, 0, asked_ms=0))
+    (True, False)
+    """
+    return bucket.asked_ms >= bucket.end_ms
+
+
+def is_settled(bucket: Bucket, *, after_ms: int) -> bool:
+    """Whether its value was told so long after its end that it does not change any more.
+
+    >>> is_settled(Bucket(0, 10, 5, asked_ms=12), after_ms=8)
+    False
+    """
+    return bucket.asked_ms - bucket.end_ms >= after_ms
+
+
+def boundary_at_or_before(grid: Grid, at_ms: int) -> int:
+    """Return the last boundary of a grid not after `at_ms`.
+
+    >>> boundary_at_or_before(Grid(width_ms=10, end_ms=105, count=3), 99)
+    95
+    """
+    return grid.end_ms + (at_ms - grid.end_ms) // grid.width_ms * grid.width_ms
+
+
+def within(buckets: Iterable[Bucket], start_ms: int, end_ms: int) -> Iterator[Bucket]:
+    """What of the buckets lies between two instants; values are shared out by time."""
+    for bucket in buckets:
+        yield from parts(bucket, max(bucket.start_ms, start_ms), min(bucket.end_ms, end_ms))
+
+
+def parts(bucket: Bucket, start_ms: int, end_ms: int) -> Iterator[Bucket]:
+    """A part of a bucket, its value shared out by time; none where there is no time."""
+    if (start_ms, end_ms) == (bucket.start_ms, bucket.end_ms):
+        yield bucket
+    elif start_ms < end_ms:
+        share = bucket.value * (end_ms - start_ms) // (bucket.end_ms - bucket.start_ms)
+        # As old as the whole: what a longer period has told too early must not pass for settled when it is divided.
+        yield Bucket(start_ms, end_ms, share, end_ms + bucket.asked_ms - bucket.end_ms)
+
+
+def merged(held: Sequence[Bucket], window: Window, *, after_ms: int) -> list[Bucket]:
+    """The buckets with an answer's in them, as far as those lie after `after_ms`; of what both tell, the one that was
+    asked for later counts.
+    """
+    told = [
+        part for bucket in window.buckets() for part in parts(bucket, max(bucket.start_ms, after_ms), bucket.end_ms)
+    ]
+    known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in held}
+    if any(_overlaps(held, bucket) for bucket in told if (bucket.start_ms, bucket.end_ms) not in known):
+        return _laid_over(held, told)
+    for bucket in told:
+        before = known.get((bucket.start_ms, bucket.end_ms))
+        if before is None or bucket.asked_ms > before.asked_ms:
+            known[bucket.start_ms, bucket.end_ms] = bucket
+    return sorted(known.values(), key=lambda bucket: bucket.end_ms)
+
+
+def _laid_over(held: Sequence[Bucket], told: list[Bucket]) -> list[Bucket]:
+    """Of neighbours with other bounds (a width that changed, a window that slides with the clock), what is told now
+    counts where it tells something; what was held keeps the parts outside, shared out by time.
+    """
+    if told[-1].asked_ms <= held[-1].asked_ms:
+        return list(held)
+    while told and not told[-1].value:  # It may not be filled yet: it takes nothing back.
+        told.pop()
+    outside: list[Bucket] = []
+    for bucket in held:
+        start_ms = bucket.start_ms
+        covers = bisect.bisect_right(told, start_ms, key=lambda each: each.end_ms)
+        while covers < len(told) and told[covers].start_ms < bucket.end_ms:
+            outside.extend(parts(bucket, start_ms, told[covers].start_ms))
+            start_ms = told[covers].end_ms
+            covers += 1
+        outside.extend(parts(bucket, start_ms, bucket.end_ms))
+    return sorted((*outside, *told), key=lambda bucket: bucket.end_ms)
+
+
+def _overlaps(held: Sequence[Bucket], bucket: Bucket) -> bool:
+    """Whether one of the (sorted) held buckets has time in common with this one."""
+    first = bisect.bisect_right(held, bucket.start_ms, key=lambda each: each.end_ms)
+    return first < len(held) and held[first].start_ms < bucket.end_ms
+
+
+def gaps(buckets: Iterable[Bucket], start_ms: int, end_ms: int, *, off: Off | None) -> Iterator[Bucket]:
+    """The time between two instants that no bucket covers and in which the machine was not off, as buckets untold.
+
+    >>> list(gaps([Bucket(10, 20, 5, 40)], 0, 40, off=(30, None)))
+    [Bucket(start_ms=0, end_ms=10, value=0, asked_ms=0), Bucket(start_ms=20, end_ms=30, value=0, asked_ms=20)]
+    """
+    covered = [(bucket.start_ms, bucket.end_ms) for bucket in buckets]
+    if off is not None:
+        covered = sorted((*covered, (off[0], end_ms if off[1] is None else off[1])))
+    for covered_from_ms, covered_until_ms in (*covered, (end_ms, end_ms)):
+        if start_ms < min(covered_from_ms, end_ms):
+            yield Bucket(start_ms, min(covered_from_ms, end_ms), 0, start_ms)
+        start_ms = max(start_ms, covered_until_ms)
+
+
+def compacted(
+    buckets: Iterable[Bucket], *, until_ms: int, settled_after_ms: int, grids: Sequence[Grid], but_ms: int
+) -> Iterator[Bucket]:
+    """The same with settled neighbours up to `until_ms` put together, but the one that ends at `but_ms`.
+
+    What waits for a longer period must not make a series grow with the time that it waits: of each bucket of that
+    period it takes the sum alone.
+    """
+    last: Bucket | None = None
+    for bucket in buckets:
+        joins = bucket.end_ms <= until_ms and is_settled(bucket, after_ms=settled_after_ms) and bucket.end_ms != but_ms
+        if last is None:
+            last = bucket if joins else None
+        elif joins and last.end_ms == bucket.start_ms and not _is_boundary(last.end_ms, grids):
+            last = Bucket(last.start_ms, bucket.end_ms, last.value + bucket.value, bucket.asked_ms)
+        else:
+            yield last
+            last = bucket if joins else None
+        if not joins:
+            yield bucket
+    if last is not None:
+        yield last
+
+
+def _is_boundary(at_ms: int, grids: Sequence[Grid]) -> bool:
+    # Where no longer period is known yet, any instant may turn out to be one.
+    return not grids or any((at_ms - grid.end_ms) % grid.width_ms == 0 for grid in grids)

@@ -1,0 +1,167 @@
+"""The records that are worked on, and what of them the ledger does not hold yet."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from exporter.clock import Clock
+from exporter.counting import Grid
+from exporter.fleet import Machine
+from exporter.intake.events import CommitFailed, Committed
+from exporter.intake.folding import Lateness
+from exporter.ledger import AccountRecord, Batch, Ledger, LedgerFailed, ListedVm, VmRecord
+
+__all__ = ["Book", "Books"]
+
+_SHARE = 9
+"""Between two commits others may work for so many times as long as the last one took."""
+_LONGEST_PAUSE_S = 0.5
+_MACHINE_FIELDS = frozenset(each.name for each in fields(Machine))
+
+
+@dataclass(slots=True)
+class Book:
+    """What is known of an account. The sets say what of it is not remembered yet."""
+
+    account: AccountRecord
+    records: dict[str, VmRecord]
+    listed: dict[str, Machine]
+    account_changed: bool = False
+    changed: set[str] = field(default_factory=set)
+    listed_changed: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+
+    def put(self, record: VmRecord) -> None:
+        self.records[record.vm_id] = record
+        self.changed.add(record.vm_id)
+        self.gone.discard(record.vm_id)
+
+    def put_listed(self, machine: Machine) -> None:
+        if self.listed.get(machine.vm_id) != machine:
+            self.listed[machine.vm_id] = machine
+            self.listed_changed.add(machine.vm_id)
+
+    def drop(self, vm_ids: Iterable[str]) -> None:
+        """Those VMs are gone."""
+        for vm_id in vm_ids:
+            del self.records[vm_id]
+            self.listed.pop(vm_id, None)
+            self.changed.discard(vm_id)
+            self.listed_changed.discard(vm_id)
+            self.gone.add(vm_id)
+
+    def note_listed(self) -> None:
+        if not self.account.listed:
+            self._put_account(replace(self.account, listed=True))
+
+    def grids(self, collector: str) -> Mapping[str, Grid]:
+        """Where the buckets of longer periods lie, as far as that is known."""
+        return self.account.grids.get(collector, {})
+
+    def put_grid(self, collector: str, period: str, grid: Grid) -> None:
+        known = self.grids(collector)
+        if known.get(period) != grid:
+            grids = {**self.account.grids, collector: {**known, period: grid}}
+            self._put_account(replace(self.account, grids=grids))
+
+    def late_ms(self, collector: str, now_ms: int) -> int:
+        """How late buckets are to be reckoned with."""
+        return Lateness(*self.account.lateness.get(collector, ())).at_ms(now_ms)
+
+    def note_late(self, collector: str, late_ms: int, now_ms: int) -> None:
+        if late_ms > self.late_ms(collector, now_ms):
+            lateness = {**self.account.lateness, collector: (late_ms, now_ms)}
+            self._put_account(replace(self.account, lateness=lateness))
+
+    def _put_account(self, account: AccountRecord) -> None:
+        self.account = account
+        self.account_changed = True
+
+
+class Books:
+    """By account (`AccountView.key`)."""
+
+    def __init__(self, *, ledger: Ledger, clock: Clock, on_event: Callable[[Committed | CommitFailed], None]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._on_event = on_event
+        self._books: dict[str, Book] = {}
+        self._generation = ledger.generation
+        self.pause_s = 0.0
+        """How long to gather before the next commit: a slow disk is written to more seldom, and more at a time."""
+
+    async def open(self, key: str) -> Book:
+        """The book of an account, with what is remembered of it."""
+        book = self._books.get(key)
+        if book is None:
+            remembered = await self._ledger.load(key)
+            book = self._books[key] = Book(
+                remembered.account,
+                {record.vm_id: record for record in remembered.vms},
+                {vm_id: _machine(listed) for vm_id, listed in remembered.listed.items()},
+            )
+        return book
+
+    def get(self, key: str) -> Book | None:
+        return self._books.get(key)
+
+    async def commit(self) -> None:
+        """Have everything remembered that is not yet. Where that fails it is told, and tried again with the next."""
+        if self._generation != self._ledger.generation:
+            self._generation = self._ledger.generation
+            for book in self._books.values():
+                book.account_changed = True
+                book.changed |= book.records.keys()
+                book.listed_changed |= book.listed.keys()
+        batch = self._batch()
+        vms = sum(len(records) for records in batch.changed.values())
+        started_s = self._clock.monotonic_s()
+        try:
+            await self._ledger.commit(batch)
+        except LedgerFailed as error:
+            self._on_event(CommitFailed(str(error), vms))
+        else:
+            self._written(batch)
+            duration_s = self._clock.monotonic_s() - started_s
+            self._on_event(Committed(vms, duration_s, self._ledger.size_bytes))
+        self.pause_s = min(_LONGEST_PAUSE_S, _SHARE * (self._clock.monotonic_s() - started_s))
+
+    async def flush(self) -> None:
+        """Try once more to have remembered what could not be written."""
+        if any(book.changed or book.listed_changed or book.gone for book in self._books.values()):
+            await self.commit()
+
+    def _batch(self) -> Batch:
+        books = self._books.items()
+        return Batch(
+            accounts={key: book.account for key, book in books if book.account_changed},
+            changed={key: [book.records[vm_id] for vm_id in book.changed] for key, book in books if book.changed},
+            listed={
+                key: {vm_id: _listed(book.listed[vm_id]) for vm_id in book.listed_changed}
+                for key, book in books
+                if book.listed_changed
+            },
+            gone={key: tuple(book.gone) for key, book in books if book.gone},
+        )
+
+    def _written(self, batch: Batch) -> None:
+        """Forget what was to be written, apart from what has changed again meanwhile."""
+        for key in batch.accounts:
+            self._books[key].account_changed = self._books[key].account is not batch.accounts[key]
+        for key, records in batch.changed.items():
+            known = self._books[key].records
+            self._books[key].changed -= {each.vm_id for each in records if known.get(each.vm_id) is each}
+        for key, listed in batch.listed.items():
+            self._books[key].listed_changed -= listed.keys()
+        for key, gone in batch.gone.items():
+            self._books[key].gone -= set(gone)
+
+
+def _machine(listed: ListedVm) -> Machine:
+    # A version before or after this one may know other fields.
+    known: dict[str, Any] = {name: value for name, value in listed.items() if name in _MACHINE_FIELDS}
+    return Machine(**known)
+
+
+def _listed(machine: Machine) -> ListedVm:
+    return asdict(machine)

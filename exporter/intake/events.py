@@ -1,0 +1,98 @@
+"""What intake tells of: to whoever observes, and to whoever decides when to look again."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "CommitFailed",
+    "Committed",
+    "FleetChanged",
+    "FoldFailed",
+    "IntakeEvent",
+    "ReadingTaken",
+    "Restored",
+    "Taken",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingTaken:
+    """Event: a reading was counted. What it has shown is of this reading alone: `lost_s` of the VM's time are missing
+    for good; `caught_up_s` were missing and are counted now, `estimated_s` of that shared out by time.
+    """
+
+    account: str
+    collector: str
+    vm_id: str = ""
+    lost_s: float = 0.0
+    caught_up_s: float = 0.0
+    estimated_s: float = 0.0
+    refused: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetChanged:
+    """Event: VMs came, went or changed their names (old, new)."""
+
+    account: str
+    born: tuple[str, ...]
+    gone: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Event: what was remembered of an account is known again."""
+
+    account: str
+    vms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFailed:
+    """Event: a fault of ours met an answer, which is dropped. What was known of the VM stays."""
+
+    account: str
+    collector: str
+    vm_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Event: what was counted is remembered. `size_bytes`: of the ledger's file."""
+
+    vms: int
+    duration_s: float
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFailed:
+    """Event: what was counted is not remembered yet, `vms` in all; it is shown all the same."""
+
+    cause: str
+    vms: int
+
+
+IntakeEvent = ReadingTaken | FleetChanged | Restored | FoldFailed | Committed | CommitFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a look at a VM has shown, for whoever decides when to look again. `filled`: whether the last bucket, and the
+    one before it, held anything. `end_at` and `width_s` are None where the provider had no data. `period`: the one that
+    was asked for. `owes`: a longer period that is to be asked, and from when on (provider's time); `is_owed`: because
+    something is missing, not to learn how that period looks.
+    """
+
+    account: str
+    vm_id: str
+    collector: str
+    period: str
+    asked_at: float
+    end_at: float | None = None
+    width_s: float | None = None
+    filled: tuple[bool, bool] = (False, False)
+    owes: tuple[str, float] | None = None
+    is_owed: bool = False

@@ -1,0 +1,168 @@
+"""Records as JSON text, and back. Integers are of any size there: sums of quanta outgrow 64 bits.
+
+A record is a mapping of its fields by name, so a field that is added with a default needs nothing here (rows that lack
+it get the default) unless JSON does not give back what it was given; one that is removed is named in `gone`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast
+
+from exporter.counting import Bucket, Grid, Series, Spell, Window
+from exporter.ledger.record import AccountRecord, CpuAccount, InterfaceAccount, ListedVm, VmRecord
+
+__all__ = [
+    "NotDecoded",
+    "account_from",
+    "account_text",
+    "listed_from",
+    "listed_text",
+    "vm_from",
+    "vm_text",
+]
+
+_Record = TypeVar("_Record")
+_Value = TypeVar("_Value")
+_Ways = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+"""To JSON, and back."""
+
+
+class NotDecoded(Exception):
+    """A text that is no record of that kind."""
+
+
+class _Shape(Generic[_Record]):
+    """How a dataclass is written. `others`: the fields that JSON would not give back; `gone`: fields of old rows."""
+
+    def __init__(self, kind: type[_Record], *, gone: Iterable[str] = (), **others: _Ways) -> None:
+        self._kind = kind
+        self._names = tuple(field.name for field in fields(cast("Any", kind)))
+        self._values = attrgetter(*self._names)
+        self._gone = tuple(gone)
+        self._others = tuple((name, *ways) for name, ways in others.items())
+
+    def pack(self, record: _Record) -> dict[str, Any]:
+        packed = dict(zip(self._names, self._values(record), strict=True))
+        for name, pack, _ in self._others:
+            packed[name] = pack(packed[name])
+        return packed
+
+    def unpack(self, packed: dict[str, Any]) -> _Record:
+        for name in self._gone:
+            packed.pop(name, None)
+        for name, _, unpack in self._others:
+            if name in packed:
+                packed[name] = unpack(packed[name])
+        return self._kind(**packed)
+
+    def ways(self) -> _Ways:
+        return self.pack, self.unpack
+
+
+def _optional(ways: _Ways) -> _Ways:
+    pack, unpack = ways
+    return (
+        lambda value: None if value is None else pack(value),
+        lambda packed: None if packed is None else unpack(packed),
+    )
+
+
+def _mapping_of(ways: _Ways) -> _Ways:
+    pack, unpack = ways
+    return (
+        lambda mapping: {key: pack(value) for key, value in mapping.items()},
+        lambda packed: {key: unpack(value) for key, value in packed.items()},
+    )
+
+
+def _same(value: _Value) -> _Value:
+    return value
+
+
+def _runs(horizon: Iterable[tuple[int, ...]]) -> list[list[Any]]:
+    """Neighbouring buckets of one width and one answer, as [start, width, asked, [value, ...]]: most are one run."""
+    runs: list[list[Any]] = []
+    values: list[int] = []
+    reached = width = told = None
+    for start, end, value, asked in horizon:
+        if start == reached and end - start == width and asked == told:
+            values.append(value)
+        else:
+            width, told, values = end - start, asked, [value]
+            runs.append([start, width, asked, values])
+        reached = end
+    return runs
+
+
+def _horizon(runs: Iterable[Sequence[Any]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(
+        (start + number * width, start + (number + 1) * width, value, asked)
+        for start, width, asked, values in runs
+        for number, value in enumerate(values)
+    )
+
+
+def _tuples(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, rows))
+
+
+_ROWS: _Ways = (_same, _tuples)
+_GRID = _Shape(Grid).ways()
+_SPELL = _Shape(Spell).ways()
+_WINDOW = _Shape(Window, values=(_same, tuple)).ways()
+_SERIES = _Shape(Series, horizon=(_runs, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
+_CPU = _Shape(CpuAccount, series=_SERIES, list=_WINDOW, denied=_ROWS).ways()
+_INTERFACE = _Shape(InterfaceAccount, receive=_SERIES, transmit=_SERIES, denied=_ROWS).ways()
+_VM = _Shape(
+    VmRecord,
+    lock=_SPELL,
+    suspension=_SPELL,
+    cpu=_optional(_CPU),
+    interfaces=_mapping_of(_INTERFACE),
+    grid=_optional(_WINDOW),
+)
+_ACCOUNT = _Shape(AccountRecord, grids=_mapping_of(_mapping_of(_GRID)), lateness=_mapping_of((_same, tuple)))
+
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_decode = json.JSONDecoder().decode
+
+
+def vm_text(record: VmRecord) -> str:
+    """A VM's record as text; ASCII, one line."""
+    return _encode(_VM.pack(record))
+
+
+def vm_from(text: str) -> VmRecord:
+    """Raises NotDecoded, as those below."""
+    return _unpacked(text, _VM.unpack)
+
+
+def account_text(record: AccountRecord) -> str:
+    return _encode(_ACCOUNT.pack(record))
+
+
+def account_from(text: str) -> AccountRecord:
+    return _unpacked(text, _ACCOUNT.unpack)
+
+
+def listed_text(listed: ListedVm) -> str:
+    return _encode(dict(listed))
+
+
+def listed_from(text: str) -> ListedVm:
+    return _unpacked(text, _mapping)
+
+
+def _mapping(packed: Mapping[str, Any]) -> ListedVm:
+    if any(isinstance(value, list | dict) for value in packed.values()):
+        raise ValueError("holds more than plain values")
+    return packed
+
+
+def _unpacked(text: str, unpack: Callable[[Any], _Record]) -> _Record:
+    try:
+        return unpack(_decode(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise NotDecoded(str(error)) from error

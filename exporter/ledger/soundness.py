@@ -1,0 +1,84 @@
+"""What holds of every record: one that says otherwise was not written so by this program."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import singledispatch
+from typing import Any
+
+from exporter.counting import Grid, Series, Spell, Window
+from exporter.ledger.record import AccountRecord, ListedVm, VmRecord
+from exporter.ledger.typed import mistyped
+
+__all__ = ["faults"]
+
+_BUCKET_PARTS = 4
+
+
+def faults(record: AccountRecord | VmRecord | ListedVm) -> list[str]:
+    """What is wrong with a record, each as `field: what`.
+
+    >>> faults({"label": "web-1", "cpus": 2})
+    []
+    """
+    wrong = list(mistyped(record, type(record) if is_dataclass(record) else ListedVm))
+    return wrong or [f"{where}: {what}" for where, part in _parts(record, "") for what in _impossible(part)]
+
+
+def _parts(part: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """The dataclasses in a record, each with where it is."""
+    if is_dataclass(part):
+        yield where or "it", part
+        inside = {each.name: getattr(part, each.name) for each in fields(part)}
+    else:
+        inside = dict(part) if isinstance(part, Mapping) else {}
+    for name, value in inside.items():
+        yield from _parts(value, f"{where}.{name}".lstrip("."))
+
+
+@singledispatch
+def _impossible(_: object) -> Iterator[str]:
+    yield from ()
+
+
+@_impossible.register
+def _(record: VmRecord) -> Iterator[str]:
+    if record.renames < 0 or record.absences < 0:
+        yield "counts less than nothing"
+
+
+@_impossible.register
+def _(spell: Spell) -> Iterator[str]:
+    if spell.begun < 0 or spell.lasted_s < 0:
+        yield "counts less than nothing"
+
+
+@_impossible.register
+def _(window: Window) -> Iterator[str]:
+    if window.width_ms <= 0:
+        yield "has buckets without width"
+    if any(value is not None and value < 0 for value in window.values):
+        yield "has a bucket below nothing"
+
+
+@_impossible.register
+def _(grid: Grid) -> Iterator[str]:
+    if grid.width_ms <= 0 or grid.count <= 0:
+        yield "has buckets without width, or none"
+
+
+@_impossible.register
+def _(series: Series) -> Iterator[str]:
+    if series.base < 0 or series.exposed < 0:
+        yield "counts less than nothing"
+    if series.settled_ms > series.left_ms:
+        yield "has settled what is still in the window"
+    if any(len(held) != _BUCKET_PARTS for held in series.horizon):
+        yield "has a bucket without bounds, value or time of asking"
+        return
+    reached_ms = series.settled_ms
+    for bucket in series.buckets():
+        if bucket.value < 0:
+            yield f"has a bucket below nothing at {bucket.start_ms}"
+        if not reached_ms <= bucket.start_ms < bucket.end_ms:
+            yield f"has a bucket out of order at {bucket.start_ms}"
+        reached_ms = max(reached_ms, bucket.end_ms)

@@ -1,0 +1,59 @@
+"""Records in which every field holds something of its type that is not its default."""
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from itertools import count
+from typing import Any, TypeVar
+
+__all__ = ["default_of", "filled"]
+
+_Record = TypeVar("_Record")
+
+
+def filled(kind: type[_Record], **chosen: Any) -> _Record:
+    """A record made from its own description: a field that is added tomorrow is filled, too."""
+    record = _filled(kind, count(1), chosen)
+    assert isinstance(record, kind)
+    return record
+
+
+def default_of(each: Any) -> Any:
+    """The default of a dataclass' field; nothing is equal to that of one that has none."""
+    if each.default_factory is not MISSING:
+        return each.default_factory()
+    return object() if each.default is MISSING else each.default
+
+
+def _filled(kind: Any, numbers: "count[int]", chosen: Mapping[str, Any] = types.MappingProxyType({})) -> Any:
+    hints = typing.get_type_hints(kind)
+    names = [each.name for each in fields(kind)] if is_dataclass(kind) else list(hints)
+    return kind(**{name: chosen[name] if name in chosen else _value(hints[name], numbers) for name in names})
+
+
+def _value(hint: Any, numbers: "count[int]") -> Any:
+    inside = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return _value(next(each for each in inside if each is not type(None)), numbers)
+    match typing.get_origin(hint) or hint:
+        case plain if plain in {int, float, str}:
+            # Larger than what 64 bits hold, and no number that is a default.
+            return plain(2**70 + next(numbers))
+        case plain if plain is bool:
+            return True
+        case plain if plain is tuple:
+            return _tuple(inside, numbers)
+        case plain if plain is Mapping:
+            return {f"key-{next(numbers)}": _value(inside[1], numbers) for _ in range(2)}
+        case _:
+            return _filled(hint, numbers)
+
+
+def _tuple(inside: tuple[Any, ...], numbers: "count[int]") -> tuple[Any, ...]:
+    if inside[-1] is not Ellipsis:
+        return tuple(_value(each, numbers) for each in inside)
+    if inside[0] == tuple[int, ...]:  # The buckets of a horizon: bounds, value, when it was asked for.
+        starts = (2**71, 2**71 + 300_000, 2**71 + 900_000)
+        return tuple((start, start + 300_000, 2**70 + next(numbers), 7) for start in starts)
+    return tuple(_value(inside[0], numbers) for _ in range(3))
