@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 RUN_READY := $(VENV)/.run-ready
 # The fast ones first.
 TESTS ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/grafana tests/integration tests/e2e
+# So many arbitrary histories, of traffic and of CPU, after everything else; a hundred of each are among the property tests.
+HISTORIES ?= 1500
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help demo test unit soak lint format bench golden docs clean
@@ -31,6 +33,7 @@ demo: $(RUN_READY)  ## Run the exporter against a simulated account: http://loca
 test: $(READY)  ## Run every test: the fast ones first, then those with real servers and processes.
 	$(PYTEST) exporter --doctest-modules -q --no-header
 	$(PYTEST) $(TESTS) --cov --cov-report=term
+	EXACTNESS_EXAMPLES=$(HISTORIES) $(PYTEST) tests/property/test_exactness.py
 
 unit: $(READY)  ## Run the unit and property tests only.
 	$(PYTEST) tests/unit tests/property

@@ -17,9 +17,9 @@ EPOCH = 1_700_000_000 // 86_400 * 86_400
 """A multiple of every width here."""
 WIDTH_S = 2
 _QUIET = 6
-TRAFFIC_PERIODS: Mapping[str, tuple[int, int]] = {SHORTEST: (1, 12), "-1day": (6, 8), "-1M": (24, 16), "-1Y": (96, 20)}
+TRAFFIC_PERIODS: Mapping[str, tuple[int, int]] = {SHORTEST: (1, 12), "-1day": (6, 8), "-1M": (24, 16), "-1Y": (96, 40)}
 """By period: how many of the finest buckets one of its buckets has, and how many it shows."""
-CPU_PERIODS: Mapping[str, tuple[int, int]] = {SHORTEST: (1, 12), "-30days": (48, 30)}
+CPU_PERIODS: Mapping[str, tuple[int, int]] = {SHORTEST: (1, 12), "-30days": (48, 80)}
 
 
 def at_s(at: float) -> float:
@@ -57,6 +57,8 @@ class History:
     ends_at: int | None = None
     """From then on nothing happens any more, but for one last bucket in which all that is overcounted is worked off,
     when nothing before it changes any more."""
+    off: list[range] = field(default_factory=list)
+    """The buckets in which the machine did not run: there are none of these."""
     _sums: dict[int, int] = field(default_factory=dict)
     _shown_most: dict[int, int] = field(default_factory=dict)
 
@@ -69,6 +71,8 @@ class History:
         """What a bucket holds in the end."""
         if self.ends_at is not None and number >= self.ends_at:
             return 64 * self.most if number == self.last else 0
+        if self._is_off(number):
+            return 0
         chance = Random(f"{self.seed}/{number}")  # noqa: S311 - a made-up life
         return 0 if chance.random() < self.idle_share else 1 + chance.randrange(self.most)
 
@@ -127,7 +131,11 @@ class History:
             if at < published:
                 yield self.unfilled
                 continue
-            value = self.total(bucket * steps, (bucket + 1) * steps)
+            parts = range(bucket * steps, (bucket + 1) * steps)
+            if all(self._is_off(number) for number in parts):
+                yield None
+                continue
+            value = self.total(parts.start, parts.stop)
             if at < published + self.corrected_after and bucket != self.last:
                 # A sum that was shown too large would make good what it shows for its parts.
                 halves = self.halves[bucket % len(self.halves)]
@@ -135,6 +143,9 @@ class History:
             if steps == 1:
                 self._shown_most[bucket] = max(value, self._shown_most.get(bucket, 0))
             yield value
+
+    def _is_off(self, number: int) -> bool:
+        return any(number in span for span in self.off)
 
     def _final(self, number: int) -> int:
         if number not in self._sums:

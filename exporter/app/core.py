@@ -28,6 +28,7 @@ class Core:
         self.fleet = Fleet()
         self.page = Page(fleet=self.fleet, own=self.own, clock=clock)
         self.watches: dict[str, Watch] = {}
+        self._opened: set[str] = set()
 
     def know_accounts(self, settings: Settings) -> None:
         """Make the settings' accounts the ones that are shown."""
@@ -41,6 +42,7 @@ class Core:
 
     def count(self, settings: Settings, *, ledger: Ledger) -> None:
         """Begin to count, on top of what the ledger remembers."""
+        self._ledger = ledger
         self.intake = Intake(
             ledger=ledger,
             fleet=self.fleet,
@@ -50,10 +52,18 @@ class Core:
             on_taken=self._taken,
         )
 
+    async def can_open(self, settings: Settings) -> None:
+        """Make sure that what is remembered of the settings' accounts can be had. Raises LedgerFailed."""
+        for account in settings.accounts:
+            key = self._view(account).key
+            if key not in self._opened:
+                await self._ledger.load(key)
+
     async def open_accounts(self) -> None:
-        """Have what is remembered of the accounts that are shown."""
+        """Have what is remembered of the accounts that are shown. Raises LedgerFailed."""
         for view in self.fleet.accounts():
             await self.intake.open_account(view)
+            self._opened.add(view.key)
 
     def watch(self, account: AccountSettings, settings: Settings, session: aiohttp.ClientSession) -> Watch:
         """Build what looks at an account, and let it hear of what intake takes."""

@@ -2,27 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
 
 from exporter import __version__
 from exporter.app.core import Core
-from exporter.app.ledgers import ledger_of, ledger_when_free
+from exporter.app.ledgers import forget_unwatched, ledger_of
 from exporter.app.watch import made_of, session_of
 from exporter.clock import Clock
-from exporter.ledger import Ledger
+from exporter.ledger import Ledger, LedgerFailed, LedgerHeld
 from exporter.schedule import Jobs, supervise
 from exporter.settings import AccountSettings, ConfigurationError, Settings, parse_listen_address
 from exporter.web import Server
 
 __all__ = ["Daemon"]
 
-_Awaited = TypeVar("_Awaited")
-
 _GRACE_S = 2.0
 """For how long requests in flight may go on when the daemon stops; it must be gone within 5 s (contract)."""
 _LAST_WRITES_S = 1.0
 _EXPIRE_EVERY_S = 1.0
+_TRIED_EVERY_S = 1.0
+"""How often a standby asks for the ledger: it must take over within seconds (contract)."""
 _BACKGROUND = ("intake", "page", "clock", "expiry", "reload")
 
 
@@ -61,20 +60,45 @@ class Daemon:
         observer.configured(at_start=True)
         self._serve()
         async with contextlib.AsyncExitStack() as stack:
-            if self._settings.state.wait:
-                await self._listen(stack)
-                waiting = ledger_when_free(self._settings, clock=self._clock, observer=observer)
-                ledger = await _unless(stop, stack.enter_async_context(waiting))
-                if ledger is None:
-                    return
-            else:
-                # First: a second process must fail with the reason, not with the port that the first one listens on.
-                ledger = await stack.enter_async_context(
-                    ledger_of(self._settings, clock=self._clock, observer=observer)
-                )
-                await self._listen(stack)
-            await self._collect(ledger, stop)
+            # First: a second process must fail with the reason, not with the port that the first one listens on.
+            ledger = await self._open(stack)
+            await self._listen(stack)
+            if ledger is None:
+                ledger = await self._stand_by(stack, stop)
+            if ledger is not None:
+                await self._collect(ledger, stop)
         observer.stopped()
+
+    async def _open(self, stack: contextlib.AsyncExitStack) -> Ledger | None:
+        """The ledger; None while another process holds it and that is to be waited for."""
+        observer = self._core.observer
+        try:
+            opening = ledger_of(self._started_with, clock=self._clock, observer=observer)
+            ledger = await stack.enter_async_context(opening)
+        except LedgerHeld as held:
+            if not self._started_with.state.wait:
+                raise
+            self._server.standing_by = True
+            holder = "another process" if held.pid is None else f"process {held.pid}"
+            observer.standing_by(f"{held.path} is held by {holder}")
+            return None
+        self._server.standing_by = False
+        observer.active()
+        return ledger
+
+    async def _stand_by(self, stack: contextlib.AsyncExitStack, stop: asyncio.Event) -> Ledger | None:
+        """Wait for the ledger, and do what is asked meanwhile; None if told to stop before it comes."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TRIED_EVERY_S):
+                    await stop.wait()
+                    return None
+            if self._reload_wanted.is_set():
+                self._reload_wanted.clear()
+                await self.reload()
+            if (ledger := await self._open(stack)) is not None:
+                return ledger
+        return None
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
         addresses = [parse_listen_address(text) for text in self._settings.web.listen_address]
@@ -88,6 +112,7 @@ class Daemon:
         async with self._reloading:  # What a reload has changed meanwhile is in the settings.
             self._core.count(self._settings, ledger=ledger)
             await self._core.open_accounts()
+            await forget_unwatched(ledger, clock=self._clock, observer=self._core.observer)
             self._counts = True
             self._session = session_of(self._settings)
         try:
@@ -126,9 +151,14 @@ class Daemon:
                 return "the exporter is stopping"
             try:
                 settings = self._reread()
+                if self._counts:  # Before anything is stopped: what cannot be read must not begin at 0.
+                    await self._core.can_open(settings)
             except ConfigurationError as error:
                 self._core.observer.misconfigured(error.problems)
                 return "\n".join(str(problem) for problem in error.problems)
+            except LedgerFailed as error:
+                self._core.observer.misconfigured([error])
+                return str(error)
             await self._apply(settings)
             return None
 
@@ -229,15 +259,3 @@ class Daemon:
             await self._clock.sleep(_EXPIRE_EVERY_S)
             while not self._core.fleet.expire(now_s=self._clock.wall_s()):
                 await self._clock.sleep(0)
-
-
-async def _unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, _Awaited]) -> _Awaited | None:
-    """What is waited for, or None if it is told to stop before that comes."""
-    async with asyncio.TaskGroup() as group:
-        waited, stopped = group.create_task(waiting), group.create_task(stop.wait())
-        await asyncio.wait((waited, stopped), return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not waited.done():
-            waited.cancel()
-            return None
-    return waited.result()

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 
 from exporter.app.core import Core
-from exporter.app.ledgers import ledger_of
+from exporter.app.ledgers import forget_unwatched, ledger_of
 from exporter.app.watch import session_of
 from exporter.clock import Clock
 from exporter.gigas import GigasError
@@ -25,6 +25,7 @@ async def collect_once(settings: Settings, *, clock: Clock) -> tuple[bytes, dict
     async with ledger_of(settings, clock=clock, observer=core.observer) as ledger:
         core.count(settings, ledger=ledger)
         await core.open_accounts()
+        await forget_unwatched(ledger, clock=clock, observer=core.observer)
         async with session_of(settings) as session, asyncio.TaskGroup() as group:
             taking = group.create_task(core.intake.run())
             collecting = (_collect(core, account, settings, session) for account in settings.accounts)

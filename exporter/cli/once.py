@@ -12,7 +12,7 @@ from exporter.app import collect_once
 from exporter.cli.options import Reader, settings_options
 from exporter.cli.process import ready_to_log
 from exporter.clock import SystemClock
-from exporter.ledger import LedgerNotOpened
+from exporter.ledger import LedgerFailed, LedgerNotOpened
 
 __all__ = ["once"]
 
@@ -30,7 +30,7 @@ def once(read: Reader, output: Path | None) -> None:
     ready_to_log(settings, level="warn" if settings.log.level == "info" else None)
     try:
         page, failed = asyncio.run(collect_once(settings, clock=SystemClock()))
-    except LedgerNotOpened as error:
+    except (LedgerNotOpened, LedgerFailed) as error:
         raise click.ClickException(str(error)) from error
     if output is None:
         sys.stdout.buffer.write(page)

@@ -11,7 +11,7 @@ import click
 from exporter import logs
 from exporter.app import Daemon
 from exporter.clock import SystemClock
-from exporter.ledger import LedgerNotOpened
+from exporter.ledger import LedgerFailed, LedgerNotOpened
 from exporter.settings import Settings
 from exporter.web import ListenFailed
 
@@ -77,7 +77,7 @@ async def serve(
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.request_reload)
     try:
         await daemon.run(stop)
-    except (ListenFailed, LedgerNotOpened) as error:
+    except (ListenFailed, LedgerNotOpened, LedgerFailed) as error:
         raise click.ClickException(str(error)) from error
     finally:
         ignore_signals()

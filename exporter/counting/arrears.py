@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 
 from exporter.counting.horizon import boundary_at_or_before, is_settled, is_told, within
-from exporter.counting.series import Manner, Series, exposed, settled
+from exporter.counting.series import Manner, Series, counted
 from exporter.counting.window import Bucket, Grid, Window
 
 __all__ = ["Ask", "Forgiven", "Owed", "Repaid", "forgive", "next_ask", "owed", "repay", "unpayable_before_ms"]
@@ -102,12 +102,14 @@ def repay(
         if payment is None or (payment.unknown_ms and not manner.estimates):
             continue
         if _is_possible(payment, value, most_per_ms):
-            series = _paid(series, payment, manner=manner)
+            # All of a bucket that does not change any more is complete: a timestamp within it would say that the part
+            # before it is known.
+            series = replace(_paid(series, payment, manner=manner), complete_ms=max(series.complete_ms, cell.end_ms))
             estimated_ms += _length_ms(payment.owed) if payment.unknown_ms else 0
     paid_ms = _untold_ms(before) - _untold_ms(series)
     if paid_ms and not _untold_ms(series) and series.newest_ms > series.began_ms:
         series = replace(series, held_until_ms=min(series.held_until_ms, asked_ms))
-    series = settled(exposed(series, now_ms=asked_ms), manner=manner)
+    series = counted(series, series.buckets(), manner=manner, now_ms=asked_ms)
     return Repaid(series, paid_ms, min(estimated_ms, paid_ms), denied_ms)
 
 
@@ -130,7 +132,7 @@ def forgive(series: Series, *, manner: Manner, until_ms: int, now_ms: int) -> Fo
     forgiven = replace(series, horizon=tuple(tuple(bucket) for bucket in kept))
     if lost_ms and not _untold_ms(forgiven) and series.newest_ms > series.began_ms:
         forgiven = replace(forgiven, held_until_ms=min(series.held_until_ms, now_ms))
-    return Forgiven(settled(exposed(forgiven, now_ms=now_ms), manner=manner), lost_ms)
+    return Forgiven(counted(forgiven, kept, manner=manner, now_ms=now_ms), lost_ms)
 
 
 def unpayable_before_ms(periods: Mapping[str, Grid | None], *, denied: Mapping[str, int], now_ms: int) -> int | None:

@@ -7,8 +7,8 @@ from exporter.counting.window import Bucket, Grid, Window
 
 __all__ = ["boundary_at_or_before", "compacted", "gaps", "is_settled", "is_told", "merged", "parts", "within"]
 
-Off = tuple[int, int | None]
-"""The span in which a machine is known to have been off; None: it still is."""
+Off = tuple[int, int]
+"""The span in which a machine is known to have been off."""
 
 
 def is_told(bucket: Bucket) -> bool:
@@ -58,9 +58,9 @@ def merged(held: Sequence[Bucket], window: Window, *, after_ms: int) -> list[Buc
     """The buckets with an answer's in them, as far as those lie after `after_ms`; of what both tell, the one that was
     asked for later counts.
     """
-    told = [
-        part for bucket in window.buckets() for part in parts(bucket, max(bucket.start_ms, after_ms), bucket.end_ms)
-    ]
+    told = list(window.buckets())
+    if window.start_ms < after_ms:
+        told = list(within(told, after_ms, window.end_ms))
     known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in held}
     if any(_overlaps(held, bucket) for bucket in told if (bucket.start_ms, bucket.end_ms) not in known):
         return _laid_over(held, told)
@@ -100,12 +100,12 @@ def _overlaps(held: Sequence[Bucket], bucket: Bucket) -> bool:
 def gaps(buckets: Iterable[Bucket], start_ms: int, end_ms: int, *, off: Off | None) -> Iterator[Bucket]:
     """The time between two instants that no bucket covers and in which the machine was not off, as buckets untold.
 
-    >>> list(gaps([Bucket(10, 20, 5, 40)], 0, 40, off=(30, None)))
+    >>> list(gaps([Bucket(10, 20, 5, 40)], 0, 40, off=(30, 40)))
     [Bucket(start_ms=0, end_ms=10, value=0, asked_ms=0), Bucket(start_ms=20, end_ms=30, value=0, asked_ms=20)]
     """
     covered = [(bucket.start_ms, bucket.end_ms) for bucket in buckets]
     if off is not None:
-        covered = sorted((*covered, (off[0], end_ms if off[1] is None else off[1])))
+        covered = sorted((*covered, off))
     for covered_from_ms, covered_until_ms in (*covered, (end_ms, end_ms)):
         if start_ms < min(covered_from_ms, end_ms):
             yield Bucket(start_ms, min(covered_from_ms, end_ms), 0, start_ms)

@@ -15,7 +15,7 @@ from exporter.counting.horizon import (
 )
 from exporter.counting.window import Bucket, Grid, Window
 
-__all__ = ["Manner", "Series", "begin", "exposed", "fold", "lateness_ms", "moved", "settled"]
+__all__ = ["Manner", "Series", "begin", "counted", "fold", "lateness_ms", "moved"]
 
 _HELD_LONGER = 4
 """A 0 is held a quarter of a width longer than it must be shown: it is not on the page at once."""
@@ -118,56 +118,38 @@ def fold(
     """
     buckets = merged(series.buckets(), window, after_ms=series.settled_ms)
     left_ms = max(series.left_ms, min(window.start_ms, now_ms))
-    # A zero that was not complete when it was last seen tells nothing of its bucket.
-    buckets = [
-        bucket
-        for bucket in buckets
-        if bucket.value or not series.left_ms < bucket.end_ms <= left_ms or bucket.end_ms <= series.complete_ms
-    ]
-    left = [bucket for bucket in buckets if bucket.end_ms <= left_ms and is_told(bucket)]
-    missing = list(gaps(buckets, series.left_ms, left_ms, off=off))
+    complete_ms = max(series.complete_ms, complete_ms or 0)
     held_until_ms = series.held_until_ms
-    if any(bucket.end_ms > series.asked_ms for bucket in missing) and not _waits(series):
-        held_until_ms = max(held_until_ms, now_ms + manner.hold_ms)  # Nobody has looked since it ended.
-    folded = replace(
+    if left_ms > series.left_ms:
+        # A zero that was not complete when it was last seen tells nothing of its bucket.
+        buckets = [
+            bucket
+            for bucket in buckets
+            if bucket.value or not series.left_ms < bucket.end_ms <= left_ms or bucket.end_ms <= series.complete_ms
+        ]
+        complete_ms = max((complete_ms, *(each.end_ms for each in buckets if each.end_ms <= left_ms and is_told(each))))
+        if missing := list(gaps(buckets, series.left_ms, left_ms, off=off)):
+            buckets = sorted((*buckets, *missing), key=lambda bucket: bucket.end_ms)
+        if any(bucket.end_ms > series.asked_ms for bucket in missing) and not _waits(series):
+            held_until_ms = max(held_until_ms, now_ms + manner.hold_ms)  # Nobody has looked since it ended.
+    shown = replace(
         series,
         left_ms=left_ms,
-        complete_ms=max(series.complete_ms, complete_ms or 0, max((bucket.end_ms for bucket in left), default=0)),
+        complete_ms=complete_ms,
         held_until_ms=held_until_ms,
         asked_ms=max(series.asked_ms, window.asked_ms),
-        horizon=_in_order((*buckets, *missing)),
     )
-    return settled(exposed(folded, now_ms=now_ms), manner=manner)
+    return counted(shown, buckets, manner=manner, now_ms=now_ms)
 
 
-def exposed(series: Series, *, now_ms: int) -> Series:
-    """Return the series with everything in `exposed` that is complete, unless the counter is held."""
-    if now_ms < series.held_until_ms:
-        return series
-    newest_ms = max(series.newest_ms, series.complete_ms)
-    complete = [bucket for bucket in series.buckets() if bucket.end_ms <= newest_ms and is_told(bucket)]
-    last = complete[-1] if complete else None
-    if last is None or (series.newest is not None and last.end_ms < series.newest.end_ms):
-        last = series.newest
-    shown = replace(series, newest_ms=newest_ms, newest=last)
-    return replace(shown, exposed=max(series.exposed, shown.true))
-
-
-def settled(series: Series, *, manner: Manner) -> Series:
-    """Return the series with everything in `base` that has left the window and is settled, up to the first bucket that
-    is not.
+def counted(series: Series, buckets: Sequence[Bucket], *, manner: Manner, now_ms: int) -> Series:
+    """Return the series with these buckets in its horizon: everything that is complete is in `exposed`, unless the
+    counter is held, and everything that has left the window and is settled is in `base`, up to the first bucket that is
+    not.
     """
-    buckets = series.buckets()
-    leaving: list[Bucket] = []
-    settled_ms = series.left_ms
-    for bucket in buckets:
-        if bucket.end_ms > series.left_ms:
-            break
-        if not is_settled(bucket, after_ms=manner.settled_after_ms):
-            settled_ms = bucket.start_ms
-            break
-        leaving.append(bucket)
-    rest = buckets[len(leaving) :]
+    newest_ms, newest, sum_exposed = _exposed(series, buckets, now_ms)
+    leaving, settled_ms = _leaving(series, buckets, manner)
+    rest = buckets[leaving:]
     if settled_ms < series.left_ms:
         rest = list(
             compacted(
@@ -175,16 +157,44 @@ def settled(series: Series, *, manner: Manner) -> Series:
                 until_ms=series.left_ms,
                 settled_after_ms=manner.settled_after_ms,
                 grids=manner.grids,
-                but_ms=series.newest_ms,
+                but_ms=newest_ms,
             )
         )
     return replace(
         series,
+        newest_ms=newest_ms,
+        newest=newest,
+        exposed=sum_exposed,
         settled_ms=settled_ms,
-        base=series.base + sum(bucket.value for bucket in leaving),
-        horizon=_in_order(rest),
-        marks=_marks(series, leaving, settled_ms, manner.grids),
+        base=series.base + sum(bucket.value for bucket in buckets[:leaving]),
+        horizon=tuple(map(tuple, rest)),
+        marks=_marks(series, buckets[:leaving], settled_ms, manner.grids),
     )
+
+
+def _exposed(series: Series, buckets: Sequence[Bucket], now_ms: int) -> tuple[int, Bucket | None, int]:
+    """The end of what is shown, its last bucket, and the sum."""
+    if now_ms < series.held_until_ms:
+        return series.newest_ms, series.newest, series.exposed
+    newest_ms, newest = max(series.newest_ms, series.complete_ms), series.newest
+    true = series.base
+    for bucket in buckets:
+        if bucket.end_ms > newest_ms:
+            break
+        true += bucket.value
+        if is_told(bucket) and (newest is None or bucket.end_ms >= newest.end_ms):
+            newest = bucket
+    return newest_ms, newest, max(series.exposed, true)
+
+
+def _leaving(series: Series, buckets: Sequence[Bucket], manner: Manner) -> tuple[int, int]:
+    """How many of the buckets are counted for good, and until when everything is."""
+    for count, bucket in enumerate(buckets):
+        if bucket.end_ms > series.left_ms:
+            return count, series.left_ms
+        if not is_settled(bucket, after_ms=manner.settled_after_ms):
+            return count, bucket.start_ms
+    return len(buckets), series.left_ms
 
 
 def moved(series: Series, *, by_ms: int) -> Series:
@@ -250,10 +260,6 @@ def _marks(
         else:
             marks += [mark for mark in series.marks if mark[:2] == (grid.width_ms, boundary_ms)]
     return tuple(marks)
-
-
-def _in_order(buckets: Sequence[Bucket]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(bucket) for bucket in sorted(buckets, key=lambda bucket: bucket.end_ms))
 
 
 def _boundary_at_or_before(window: Window, at_ms: int, latest_ms: int) -> int:

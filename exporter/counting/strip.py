@@ -13,6 +13,8 @@ _MISSING_SHARE = 4
 More would turn a change of width (12 buckets become 6) into half a window of missing ones."""
 _TOLERATED = 8
 """A span may be an eighth of a bucket off: a window's ends need not be of one instant."""
+_CHANGES_FOR, _CHANGES_OF = 2, 3
+"""For two thirds of the shortest window a bucket may still change."""
 _DAY_S = 86_400.0
 
 
@@ -56,7 +58,7 @@ def width_ms(
     >>> left = Strip(0, 3_600, 4, {0: 5, 1: 6, 2: 7, 3: 8}, asked_ms=3_600)
     >>> width_ms([(left, [])], grid=None, hint_ms=300)
     300
-    >>> width_ms([(left, [Bucket(0, 300, 1, 0), Bucket(300, 600, 1, 0)])], grid=None, hint_ms=300)
+    >>> width_ms([(left, [Bucket(0, 300, 1, 3_600), Bucket(300, 600, 1, 3_600)])], grid=None, hint_ms=300)
     900
     """
     if not strips or strips[0][0].end_ms <= strips[0][0].begin_ms:
@@ -87,14 +89,20 @@ def _fits(strip: Strip, width_ms: int) -> bool:
 
 
 def _evidence(strips: Iterable[tuple[Strip, Iterable[Bucket]]], width_ms: int) -> int:
-    """By how many values more the strips agree with what is known, at that width, than differ. Zeros tell nothing."""
+    """By how many values more the strips agree with what is known, at that width, than differ. Zeros tell nothing, and
+    it is no contradiction that a value has changed which was told so early that it could.
+    """
     balance = 0
     for strip, buckets in strips:
-        known = {(bucket.start_ms, bucket.end_ms): bucket.value for bucket in buckets}
+        known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in buckets}
         for bucket in strip.window(width_ms).buckets():
-            value = known.get((bucket.start_ms, bucket.end_ms))
-            if value is not None and (value or bucket.value):
-                balance += 1 if value == bucket.value else -1
+            before = known.get((bucket.start_ms, bucket.end_ms))
+            if before is None:
+                continue
+            if before.value == bucket.value:
+                balance += bool(bucket.value)
+            elif (before.asked_ms - before.end_ms) * _CHANGES_OF >= (strip.end_ms - strip.begin_ms) * _CHANGES_FOR:
+                balance -= 1
     return balance
 
 

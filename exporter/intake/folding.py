@@ -129,6 +129,7 @@ def fold_machine(
             appeared=listed_before,
             # For all that we know it has run since it was made.
             running_since_ms=to_ms(min(machine.created_at or 0.0, asked_at)) if running else None,
+            was_off_ms=None if running else (0, to_ms(asked_at)),
             lock=unseen(on=machine.locked, seen_at=asked_seen_at, at=asked_at),
             suspension=unseen(on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
         )
@@ -136,26 +137,22 @@ def fold_machine(
         running_since_ms = to_ms(asked_at) if record.running_since_ms is None else record.running_since_ms
     else:
         running_since_ms = None
-    has_stopped = record.running_since_ms is not None and not running
     return replace(
         record,
         name=machine.name,
         renames=record.renames + (machine.name != record.name),
         absences=0,
         running_since_ms=running_since_ms,
-        stopped_ms=to_ms(asked_at) if has_stopped else record.stopped_ms,
+        was_off_ms=record.was_off_ms if running else (_off_since_ms(record, asked_at), to_ms(asked_at)),
         lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at, at=asked_at),
         suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
     )
 
 
-def _off(record: VmRecord, window: Window) -> tuple[int, int | None]:
-    """When the machine was off, as far as it was seen to be: the last time, which may still last. In whole buckets:
-    that in which it stopped or started need not be there.
-    """
-    stopped_ms, started_ms, width_ms = record.stopped_ms or 0, record.running_since_ms, window.width_ms
-    first_ms = stopped_ms - (stopped_ms - window.start_ms) % width_ms
-    return first_ms, None if started_ms is None else started_ms + (window.start_ms - started_ms) % width_ms
+def _off_since_ms(record: VmRecord, asked_at: float) -> int:
+    """Since when a machine that does not run now was seen not to."""
+    still = record.running_since_ms is None and record.was_off_ms is not None
+    return record.was_off_ms[0] if still and record.was_off_ms else to_ms(asked_at)
 
 
 def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None, grids: Grids, late_ms: int) -> Gained:
@@ -185,7 +182,7 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
         late_ms = max(late_ms, lateness_ms(known.series, window))
         complete_ms = _complete(window, known.since_ms, late_ms)
     manner = cpu_manner(told, grids)
-    series = fold(known.series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=_off(record, window))
+    series = fold(known.series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=record.was_off_ms)
     return Gained(replace(record, cpu=replace(known, series=series, list=told)), window, late_ms)
 
 
@@ -227,10 +224,10 @@ def fold_traffic(
     width = width_ms(tuple(_strips(record, reading)), grid=record.grid, hint_ms=reading.width_hint_ms)
     if width is None:
         return Gained(record, late_ms=late_ms)
-    now_ms = to_ms(reading.asked_at)
     shown = [(each.receive.window(width), each.transmit.window(width)) for each in reading.interfaces]
     window = laid_over_each_other([way for both in shown for way in both])
-    manner = traffic_manner(window, grids)
+    grid = _grid(window, spans_ms=reading.interfaces[0].receive.end_ms - reading.interfaces[0].receive.begin_ms)
+    manner = traffic_manner(grid, grids)
     accounts: dict[str, InterfaceAccount] = {}
     for interface, both in zip(reading.interfaces, shown, strict=True):
         account, late_ms = _fold_interface(
@@ -246,9 +243,15 @@ def fold_traffic(
     counted = replace(
         record,
         interfaces=_in_order({**accounts, **absent}),
-        grid=Window(window.start_ms, window.width_ms, (None,) * len(window.values), now_ms),
+        grid=grid,
     )
     return Gained(counted, window, late_ms)
+
+
+def _grid(window: Window, *, spans_ms: int) -> Window:
+    """Where an answer ends, and what it spans, also where only its oldest buckets are left (the VM was stopped)."""
+    count = max(len(window.values), round(spans_ms / window.width_ms))
+    return Window(window.end_ms - count * window.width_ms, window.width_ms, (None,) * count, window.asked_ms)
 
 
 def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, list[Bucket]]]:
@@ -290,7 +293,7 @@ def _fold_interface(
     else:
         return None, late_ms
     into, out = (
-        fold(series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=_off(record, window))
+        fold(series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=record.was_off_ms)
         for series, window in ((receive, received), (transmit, sent))
     )
     denied = known.denied if known is not None else ()

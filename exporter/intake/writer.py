@@ -3,17 +3,16 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from exporter.clock import Clock
-from exporter.collectors import LONGER, SHORTEST, CpuReading, InventoryReading, Reading, TrafficReading
-from exporter.counting import Window, to_ms
+from exporter.collectors import LONGER, InventoryReading, Reading, TrafficReading
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm, aged, is_running
-from exporter.intake.arrears import Reckoned, reckon, repay_cpu, repay_traffic
 from exporter.intake.books import Book, Books
+from exporter.intake.entry import Entry, Statistics, enter_reading
 from exporter.intake.events import FleetChanged, FoldFailed, IntakeEvent, ReadingTaken, Restored, Taken
-from exporter.intake.folding import fold_cpu, fold_machine, fold_traffic
+from exporter.intake.folding import fold_machine
 from exporter.intake.order import Order
 from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
 from exporter.ledger import Ledger, VmRecord
@@ -29,20 +28,7 @@ _ABSENCES = 2
 _PROBED_WIDTHS = 6
 """Where a longer period has not shown yet how it looks, one VM is asked again after so many of the shortest widths."""
 
-_Statistics = CpuReading | TrafficReading
 _Each = TypeVar("_Each")
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A reading that was folded. `window`: the buckets of a shortest window; None: it showed none, or was another's."""
-
-    reading: _Statistics
-    record: VmRecord
-    window: Window | None
-    told: ReadingTaken
-    owes: tuple[str, float] | None
-    is_owed: bool
 
 
 class Intake:
@@ -127,7 +113,7 @@ class Intake:
                     self._queue.task_done()
 
     async def _take(self, readings: Iterable[Reading]) -> None:
-        statistics: list[_Statistics] = []
+        statistics: list[Statistics] = []
         for reading in readings:
             self._ahead_s[reading.account] = reading.asked_at - reading.asked_seen_at
             if isinstance(reading, InventoryReading):
@@ -143,73 +129,54 @@ class Intake:
         view = self._fleet.account(account)
         return None if view is None else self._books.get(view.key)
 
-    async def _take_statistics(self, readings: list[_Statistics]) -> None:
-        counted: list[_Counted] = []
+    async def _take_statistics(self, readings: list[Statistics]) -> None:
+        entries: list[Entry] = []
         for few in _steps(tuple(self._order.of(readings))):
-            counted += [each for each in map(self._counted, few) if each is not None]
+            entries += [entry for entry in map(self._enter, few) if entry is not None]
             await self._clock.sleep(0)
-        if counted:
+        if entries:
             await self._books.commit()
-        for some in _steps(tuple(counted)):
-            for each in some:
-                self._publish_statistics(each)
+        for some in _steps(entries):
+            for entry in some:
+                self._publish_statistics(entry)
             await self._clock.sleep(0)
 
-    def _counted(self, reading: _Statistics) -> _Counted | None:
-        """Fold a reading into its book; None where it is about nothing that is known (any more)."""
+    def _enter(self, reading: Statistics) -> Entry | None:
+        """Enter a reading into its book; None where it is about nothing that is known (any more)."""
         book, vm = self._book(reading.account), self._fleet.vms(reading.account).get(reading.vm_id)
         record = None if book is None else book.records.get(reading.vm_id)
         if book is None or record is None or vm is None:
             return None
         try:
-            fold = _fold if reading.period == SHORTEST else _repay
-            return self._reckoned(book, reading, *fold(book, record, reading, vm.machine))
+            return enter_reading(book, record, reading, vm.machine)
         except Exception as error:  # noqa: BLE001 - pure arithmetic: the other answers are none the worse for it
             self._on_event(FoldFailed(reading.account, reading.collector, reading.vm_id, error))
             return None
 
-    def _reckoned(
-        self, book: Book, reading: _Statistics, record: VmRecord, window: Window | None, told: ReadingTaken
-    ) -> _Counted:
-        now_ms = to_ms(reading.asked_at)
-        reckoned = reckon(record, reading.collector, grids=book.grids(reading.collector), now_ms=now_ms)
-        book.put(reckoned.record)
-        return _Counted(
-            reading,
-            reckoned.record,
-            window,
-            replace(told, lost_s=reckoned.lost_ms / 1000),
-            self._next(book, reading, window, reckoned),
-            is_owed=reckoned.ask is not None,
-        )
-
-    def _next(
-        self, book: Book, reading: _Statistics, window: Window | None, reckoned: Reckoned
-    ) -> tuple[str, float] | None:
-        """Which longer period this VM is to be asked for, and when: for what it owes, or to learn how such look.
-
-        That must be known before something is owed: sums are kept at the bounds of their buckets.
-        """
-        if reckoned.ask is not None:
-            return reckoned.ask.period, reckoned.ask.at_ms / 1000
-        if window is None:
-            return None
-        for period in LONGER[reading.collector]:
-            which = (reading.account, period)
-            if period not in book.grids(reading.collector) and window.asked_ms >= self._probed_until_ms.get(which, 0):
-                self._probed_until_ms[which] = window.asked_ms + _PROBED_WIDTHS * window.width_ms
-                return period, reading.asked_at
-        return None
-
-    def _publish_statistics(self, counted: _Counted) -> None:
-        reading, record = counted.reading, counted.record
+    def _publish_statistics(self, entry: Entry) -> None:
+        reading, record = entry.reading, entry.record
         vm = self._fleet.vms(reading.account).get(reading.vm_id)
         if vm is not None:
             has_statistics = bool(record.cpu if reading.collector == "cpu" else record.interfaces)
             outcome = outcome_after_answer(running=is_running(vm.machine.status), has_statistics=has_statistics)
             self._fleet.replace(reading.account, [self._shown(record, _with_outcome(vm, reading.collector, outcome))])
-        self._on_event(counted.told)
-        self._on_taken(_taken(counted))
+        self._on_event(entry.told)
+        self._on_taken(entry.taken(self._probe(entry)))
+
+    def _probe(self, entry: Entry) -> str | None:
+        """A longer period of which nobody knows yet where its buckets lie: one VM of the account is asked for it.
+
+        That must be known before something is owed: sums are kept at the bounds of those buckets.
+        """
+        reading, window, book = entry.reading, entry.window, self._book(entry.reading.account)
+        if book is None or window is None:
+            return None
+        for period in LONGER[reading.collector]:
+            which = (reading.account, period)
+            if period not in book.grids(reading.collector) and window.asked_ms >= self._probed_until_ms.get(which, 0):
+                self._probed_until_ms[which] = window.asked_ms + _PROBED_WIDTHS * window.width_ms
+                return period
+        return None
 
     async def _take_listing(self, reading: InventoryReading) -> None:
         """Fold, commit and publish a listing in steps: one of 10 000 VMs would hold the loop too long."""
@@ -290,44 +257,6 @@ def _steps(each: Sequence[_Each]) -> Iterator[Sequence[_Each]]:
     return (each[first : first + _STEP] for first in range(0, len(each), _STEP))
 
 
-def _fold(
-    book: Book, record: VmRecord, reading: _Statistics, machine: Machine
-) -> tuple[VmRecord, Window | None, ReadingTaken]:
-    """The record after a shortest window, that window, and what is to be told of it."""
-    collector, now_ms = reading.collector, to_ms(reading.asked_at)
-    grids, late_ms = book.grids(collector), book.late_ms(collector, now_ms)
-    if isinstance(reading, CpuReading):
-        gained = fold_cpu(record, reading, created_at=machine.created_at, grids=grids, late_ms=late_ms)
-    else:
-        gained = fold_traffic(record, reading, created_at=machine.created_at, grids=grids, late_ms=late_ms)
-    book.note_late(collector, gained.late_ms, now_ms)
-    return gained.record, gained.window, _told(reading)
-
-
-def _repay(book: Book, record: VmRecord, reading: _Statistics, _: Machine) -> tuple[VmRecord, None, ReadingTaken]:
-    """The record after an answer of a longer period, no shortest window, and what is to be told of it."""
-    collector = reading.collector
-    grids, late_ms = book.grids(collector), book.late_ms(collector, to_ms(reading.asked_at))
-    if isinstance(reading, CpuReading):
-        repayment = repay_cpu(record, reading, grids=grids, late_ms=late_ms)
-    else:
-        repayment = repay_traffic(record, reading, grids=grids, late_ms=late_ms)
-    if repayment.grid is not None:
-        book.put_grid(collector, reading.period, repayment.grid)
-    paid_s, estimated_s = repayment.paid_ms / 1000, repayment.estimated_ms / 1000
-    return repayment.record, None, replace(_told(reading), caught_up_s=paid_s, estimated_s=estimated_s)
-
-
-def _told(reading: _Statistics) -> ReadingTaken:
-    return ReadingTaken(
-        account=reading.account,
-        collector=reading.collector,
-        vm_id=reading.vm_id,
-        refused=reading.refused,
-        duplicates=reading.duplicates,
-    )
-
-
 def _with_outcome(vm: Vm, collector: str, outcome: Outcome) -> Vm:
     return replace(vm, cpu_outcome=outcome) if collector == "cpu" else replace(vm, traffic_outcome=outcome)
 
@@ -354,20 +283,3 @@ def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> list[
         for vm_id, record in records.items()
         if vm_id not in present
     ]
-
-
-def _taken(counted: _Counted) -> Taken:
-    reading, window = counted.reading, counted.window
-    taken = Taken(
-        account=reading.account,
-        vm_id=reading.vm_id,
-        collector=reading.collector,
-        period=reading.period,
-        asked_at=reading.asked_at,
-        owes=counted.owes,
-        is_owed=counted.is_owed,
-    )
-    if window is None:
-        return taken
-    last, before = (bool(value) for value in (*reversed(window.values[-2:]), None, None)[:2])
-    return replace(taken, end_at=window.end_ms / 1000, width_s=window.width_ms / 1000, filled=(last, before))

@@ -122,6 +122,7 @@ _VM = _Shape(
     cpu=_optional(_CPU),
     interfaces=_mapping_of(_INTERFACE),
     grid=_optional(_WINDOW),
+    was_off_ms=_optional((_same, tuple)),
 )
 _ACCOUNT = _Shape(AccountRecord, grids=_mapping_of(_mapping_of(_GRID)), lateness=_mapping_of((_same, tuple)))
 

@@ -60,8 +60,8 @@ class VmRecord:
     """Everything about a VM that the provider's answers of today cannot tell.
 
     `known_since_at` is the provider's time of the first listing that had it (`appeared`: an earlier one lacked it),
-    `running_since_ms` that since which it is seen running (None: it is not), `stopped_ms` that at which it was last
-    seen to have stopped (None: never). `absences`: complete listings in a row that lack it. `grid`: where and when the
+    `running_since_ms` that since which it is seen running (None: it is not), `was_off_ms` those between which it was
+    last seen not to (None: never). `absences`: complete listings in a row that lack it. `grid`: where and when the
     last answer with traffic ended, and the width of its buckets (a window without values).
     """
 
@@ -72,7 +72,7 @@ class VmRecord:
     running_since_ms: int | None
     lock: Spell
     suspension: Spell
-    stopped_ms: int | None = None
+    was_off_ms: tuple[int, int] | None = None
     renames: int = 0
     absences: int = 0
     cpu: CpuAccount | None = None

@@ -120,7 +120,8 @@ class Store:
             return rows.drop_unused(connection, before_s, spared=self._used)
 
         dropped = self._write(write)
-        self._checked.clear()
+        for account in dropped:
+            self._checked.pop(account, None)
         return dropped
 
     def close(self) -> None:

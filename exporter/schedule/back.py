@@ -18,16 +18,22 @@ _SHARE = 4
 """At most a quarter of the looks at one time are looks back: what is missing must not delay what is new for long."""
 _AGAIN_S = 1.0
 """The least between two looks back at a VM; else it is the width of its shortest buckets."""
+_ROUNDED_S = 0.001
+"""Counting knows whole milliseconds: what it says to be due so little after an answer was due with it. Who looks once
+does not come back for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookBackFailed:
-    """Event: a VM could not be asked for a longer period that is to pay for what it owes. It is tried again."""
+    """Event: a VM could not be asked for a longer period. It is tried again. `is_owed`: that is to pay for something;
+    else it is only to show how that period looks.
+    """
 
     account: str
     collector: str
     vm_id: str
     period: str
+    is_owed: bool
     error: GigasError
 
 
@@ -44,7 +50,11 @@ class _Owing:
 
 
 class LooksBack:
-    """Those of one round. It owns no task: the round starts what is due, and is nudged by what it notes."""
+    """Those of one round. It owns no task: the round starts what is due, and is nudged by what it notes.
+
+    When so many in a row have failed as are begun at a time, one at a time is tried, ever more seldom, until one is
+    answered: a provider that shows no longer periods is not asked for them by every VM that owes something.
+    """
 
     def __init__(
         self,
@@ -71,6 +81,8 @@ class LooksBack:
         self._owing: dict[str, _Owing] = {}
         self._due = Due()
         self._looking: set[str] = set()
+        self._failed_in_a_row = 0
+        self._held_until_s = -math.inf
 
     @property
     def owing(self) -> int:
@@ -85,10 +97,11 @@ class LooksBack:
         period, at = taken.owes
         owing = self._owing.setdefault(taken.vm_id, _Owing(period, taken.is_owed))
         owing.period, owing.is_owed = period, taken.is_owed
-        if taken.vm_id in self._looking or owing.failures:
+        if taken.vm_id in self._looking or (owing.failures and taken.vm_id in self._due):
             return  # Its answer tells again; and what has failed is due when it has waited for long enough.
         again_s = owing.asked_s + max(_AGAIN_S, width_s or 0.0)
-        self._due.put(taken.vm_id, max(self._clock.monotonic_s() + at - taken.asked_at, again_s))
+        delay_s = at - taken.asked_at if at - taken.asked_at > _ROUNDED_S else 0.0
+        self._due.put(taken.vm_id, max(self._clock.monotonic_s() + delay_s, again_s))
 
     def forget(self, vm_id: str) -> None:
         """It owes nothing, or is gone."""
@@ -96,8 +109,8 @@ class LooksBack:
         self._due.drop(vm_id)
 
     def startable(self) -> str | None:
-        """Take out a VM that may be looked back at now."""
-        if len(self._looking) >= self._most:
+        """Take out a VM that may be looked back at now; `look` is to follow."""
+        if self.wait_s() != 0:
             return None
         vm_id = self._due.pop(until_s=self._clock.monotonic_s())
         if vm_id is not None:
@@ -107,13 +120,12 @@ class LooksBack:
     def wait_s(self) -> float | None:
         """For how long none can be begun, as far as is known; None: until a nudge."""
         next_s = self._due.next_s()
-        if next_s is None or len(self._looking) >= self._most:
+        if next_s is None or not self._has_place():
             return None
-        return max(0.0, next_s - self._clock.monotonic_s())
+        return max(0.0, max(next_s, self._held_until_s) - self._clock.monotonic_s())
 
     async def look(self, vm_id: str) -> None:
-        """Ask for what a VM owes."""
-        self._looking.add(vm_id)
+        """Ask for what a VM owes that was taken out."""
         try:
             await self._look(vm_id)
         finally:
@@ -127,11 +139,24 @@ class LooksBack:
         try:
             reading = await self._collector.look(self._client, vm.machine, period=owing.period, width_hint_s=None)
         except GigasError as error:
-            owing.failures += 1
-            if self._owing.get(vm_id) is owing:
-                delay_s = after_failure(owing.failures, interval_s=self._interval_s, phase=phase_of(vm_id))
-                self._due.put(vm_id, self._clock.monotonic_s() + delay_s)
-            self._on_event(LookBackFailed(self._client.account, self._name, vm_id, owing.period, error))
+            self._failed(vm_id, owing, error)
         else:
-            owing.failures = 0
+            owing.failures = self._failed_in_a_row = 0
+            self._held_until_s = -math.inf
             await self._intake.submit(reading)
+
+    def _failed(self, vm_id: str, owing: _Owing, error: GigasError) -> None:
+        owing.failures += 1
+        self._failed_in_a_row += 1
+        if self._owing.get(vm_id) is owing:
+            self._due.put(vm_id, self._after(owing.failures, vm_id))
+        if (beyond := self._failed_in_a_row - self._most) >= 0:
+            self._held_until_s = self._after(beyond + 1, vm_id)
+        self._on_event(LookBackFailed(self._client.account, self._name, vm_id, owing.period, owing.is_owed, error))
+
+    def _after(self, failures: int, vm_id: str) -> float:
+        delay_s = after_failure(failures, interval_s=self._interval_s, phase=phase_of(vm_id))
+        return self._clock.monotonic_s() + delay_s
+
+    def _has_place(self) -> bool:
+        return len(self._looking) < (self._most if self._failed_in_a_row < self._most else 1)

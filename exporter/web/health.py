@@ -1,5 +1,7 @@
 """Whether the process can serve, and whether it knows anything yet."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from exporter.fleet import Fleet
@@ -14,13 +16,16 @@ async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 - a han
 
 
 class Ready:
-    """503 until every account has been listed once, or has failed once."""
+    """503 until every account has been listed once, or has failed once; for a standby, that does not even begin."""
 
-    def __init__(self, *, fleet: Fleet, page: Page) -> None:
+    def __init__(self, *, fleet: Fleet, page: Page, is_standby: Callable[[], bool]) -> None:
         self._fleet = fleet
         self._page = page
+        self._is_standby = is_standby
 
     async def __call__(self, request: web.Request) -> web.Response:  # noqa: ARG002 - a handler takes its request
+        if self._is_standby():
+            return web.Response(status=503, text="Standing by: another process collects.\n")
         # What the page shows, not what is known: who waits for readiness scrapes next.
         shown = {account.name: self._page.shown(account.name) for account in self._fleet.accounts()}
         waiting = [name for name, view in shown.items() if view is None or view.up is None]

@@ -1,5 +1,6 @@
 """The landing page: what this is, where to go, how each account is."""
 
+from collections.abc import Callable
 from html import escape
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+_STANDING_BY = "standing by: another process collects"
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gigas-exporter</title>
@@ -49,9 +51,10 @@ _PAGE = """<!DOCTYPE html>
 class Landing:
     """The handler of `/`."""
 
-    def __init__(self, *, fleet: Fleet, version: str, telemetry_path: str) -> None:
+    def __init__(self, *, fleet: Fleet, version: str, telemetry_path: str, is_standby: Callable[[], bool]) -> None:
         self._fleet = fleet
         self._version = version
+        self._is_standby = is_standby
         self._metrics = quote(telemetry_path)
 
     async def __call__(self, request: web.Request) -> web.Response:  # noqa: ARG002 - a handler takes its request
@@ -65,7 +68,7 @@ class Landing:
 
     def _row(self, account: AccountView) -> str:
         metrics = escape(f"{self._metrics}?account={quote(account.name, safe='')}")
-        mark, words = _state(account)
+        mark, words = ("unknown", _STANDING_BY) if self._is_standby() else _state(account)
         count = str(len(self._fleet.vms(account.name))) if account.listed else "not known yet"
         name = f'<a href="{metrics}">{escape(account.name)}</a>'
         return f'<tr><td>{name}</td><td class="{mark}">{words}</td><td>{count}</td></tr>'

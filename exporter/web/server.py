@@ -35,9 +35,13 @@ class ListenFailed(Exception):
 
 
 class Server:
-    """Listens from `start` to `stop`. `serve_at` may be called again at any time: it replaces the table of paths."""
+    """Listens from `start` to `stop`. `serve_at` may be called again at any time: it replaces the table of paths.
+
+    `standing_by`: whether another process collects, and this one only waits.
+    """
 
     def __init__(self, *, page: Page, fleet: Fleet, clock: Clock, version: str) -> None:
+        self.standing_by = False
         self._fleet = fleet
         self._page = page
         self._version = version
@@ -56,16 +60,24 @@ class Server:
 
     def serve_at(self, telemetry_path: str, *, reload: Callable[[], Awaitable[str | None]] | None) -> None:
         """Say which paths there are. `reload` returns what is wrong, if anything; None: reloading is not enabled."""
-        landing = Landing(fleet=self._fleet, version=self._version, telemetry_path=telemetry_path)
+        landing = Landing(
+            fleet=self._fleet,
+            version=self._version,
+            telemetry_path=telemetry_path,
+            is_standby=self._is_standby,
+        )
         paths: dict[tuple[str, str], _Handler] = {
             ("GET", "/"): landing,
             ("GET", "/-/healthy"): healthy,
-            ("GET", "/-/ready"): Ready(fleet=self._fleet, page=self._page),
+            ("GET", "/-/ready"): Ready(fleet=self._fleet, page=self._page, is_standby=self._is_standby),
             ("GET", telemetry_path): self._scrape,
         }
         if reload is not None:
             paths["POST", "/-/reload"] = _reloading(reload)
         self._paths = paths
+
+    def _is_standby(self) -> bool:
+        return self.standing_by
 
     async def start(self, addresses: Sequence[tuple[str | None, int]]) -> tuple[str, ...]:
         """Listen; return the URLs that answer. Raises ListenFailed."""

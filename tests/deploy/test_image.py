@@ -1,6 +1,7 @@
 """The Dockerfile: what it copies is there and is enough, and hadolint has nothing to say."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,15 @@ def test_what_is_copied_is_enough_to_build_from(tmp_path: Path) -> None:
         for path in (ROOT / "exporter").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def test_what_is_counted_survives_in_a_volume_that_the_user_of_the_image_may_write() -> None:
+    text = DOCKERFILE.read_text()
+    (folder,) = re.findall(r"\bSTATE_DIRECTORY=(\S+)", text)
+    (user,) = re.findall(r"^USER (\d+:\d+)$", text, re.MULTILINE)
+    made = "RUN install -d -o {} -g {} -m 0700 {}".format(*user.split(":"), folder)
+    # A new volume takes its owner from the folder in the image, if that was there before.
+    assert text.index(f"\n{made}\n") < text.index(f"\nVOLUME {folder}\n")
 
 
 def test_hadolint_has_nothing_to_say() -> None:

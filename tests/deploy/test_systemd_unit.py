@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.settings import ledger_path
+from exporter.settings.model import ShardSettings, StateSettings
 from tests.processes import EXPORTER
 from tests.tools import tool
 
@@ -57,3 +59,11 @@ def test_the_flags_that_the_unit_gives_exist() -> None:
     flags = [word for word in words if word.startswith("--")]
     assert flags
     assert all(f"{flag} " in done.stdout for flag in flags)
+
+
+def test_what_is_counted_survives_in_a_folder_that_systemd_makes_for_the_unit_alone() -> None:
+    settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if line.startswith("State"))
+    assert settings == {"StateDirectory": "gigas-exporter", "StateDirectoryMode": "0700"}
+    # systemd.exec(5): the unit's environment names it so.
+    environ = {"STATE_DIRECTORY": f"/var/lib/{settings['StateDirectory']}"}
+    assert ledger_path(StateSettings(), ShardSettings(), environ) == Path("/var/lib/gigas-exporter/ledger.db")

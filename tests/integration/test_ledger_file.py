@@ -114,6 +114,18 @@ async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert found == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"), 0o600)
 
 
+async def test_each_commit_is_on_the_disk_before_it_is_said_to_be_done(tmp_path: Path) -> None:
+    """No test can cut the power: what SQLite promises is looked up."""
+    async with opened(tmp_path / "ledger.db") as ledger:
+        connection = ledger._store._connection
+        assert connection is not None
+        told = [
+            await ledger._run(lambda name=name: connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("synchronous", "journal_mode", "busy_timeout")
+        ]
+    assert told == [2, "wal", 5_000]
+
+
 async def test_a_batch_that_cannot_be_written_whole_is_not_written_at_all(tmp_path: Path) -> None:
     path = await written(tmp_path / "ledger.db", 1)
     broken: Any = object()

@@ -9,6 +9,7 @@ it is what really was.
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from hypothesis import settings
@@ -95,6 +96,9 @@ class Counting(RuleBasedStateMachine):
         assert series.exposed <= self.shown_at_most(self.first_ms, series), "more is counted than was shown"
         self.exposed = series.exposed
 
+    def pass_widths(self, widths: float) -> None:
+        self.at = round(self.at + widths, 2)
+
     def shown_at_most(self, first_ms: int, series: Series) -> int:
         """What has been shown until now of what may be counted; what is settled is not added up again each time."""
         first, settled = number_of(first_ms) + self.bound[0], number_of(series.settled_ms)
@@ -105,12 +109,12 @@ class Counting(RuleBasedStateMachine):
 
     @rule(after=SOME_WIDTHS)
     def look(self, after: float) -> None:
-        self.at += after
+        self.pass_widths(after)
         self.count(self.reading(SHORTEST))
 
     @rule(widths=MORE_THAN_A_WINDOW | DAYS)
     def be_away(self, widths: float) -> None:
-        self.at += widths
+        self.pass_widths(widths)
 
     @rule(after=SOME_WIDTHS, committed=st.booleans())
     def be_killed(self, after: float, *, committed: bool) -> None:
@@ -125,12 +129,12 @@ class Counting(RuleBasedStateMachine):
     @rule()
     def look_back(self) -> None:
         assert self.ask is not None
-        self.at += 0.05
+        self.pass_widths(0.05)
         self.count(self.reading(self.ask.period))
 
     @rule(after=SOME_WIDTHS)
     def look_and_have_the_answer_later(self, after: float) -> None:
-        self.at += after
+        self.pass_widths(after)
         self.kept.append(self.reading(SHORTEST))
 
     @precondition(lambda self: self.kept)
@@ -138,14 +142,19 @@ class Counting(RuleBasedStateMachine):
     def have_an_answer_late(self, place: int) -> None:
         self.count(self.kept.pop(place % len(self.kept)))
 
+    def be_listed(self, *, running: bool) -> None:
+        machine = replace(MACHINE, status="online" if running else "offline")
+        asked_at = at_s(self.at)
+        self.record = fold_machine(self.record, machine, asked_at=asked_at, asked_seen_at=asked_at, listed_before=True)
+
     @precondition(lambda self: self.last)
     @rule()
     def have_an_answer_twice(self) -> None:
         assert self.last is not None
         self.count(self.last)
-        record = self.record
+        series = self.series()
         self.count(self.last)
-        assert self.record == record
+        assert self.series() == series
 
     def is_due(self) -> bool:
         return self.ask is not None and self.ask.at_ms <= at_s(self.at) * 1000
@@ -197,6 +206,18 @@ class CountingTraffic(Counting):
             return None
         assert interface.receive == interface.transmit
         return interface.receive
+
+    @rule(widths=st.integers(1, 40), looks=st.integers(0, 4), seen_after=st.sampled_from([0.1, 0.9]))
+    def be_stopped_and_started(self, widths: int, looks: int, seen_after: float) -> None:
+        """A listing shows it a little later; looks go on meanwhile, or do not."""
+        stopped = math.floor(self.at) + 1
+        self.happened.off.append(range(stopped, stopped + widths))
+        self.at = stopped + seen_after
+        self.be_listed(running=False)
+        for _ in range(looks):
+            self.look(max(0.0, widths - 1) / looks)
+        self.at = stopped + widths + seen_after
+        self.be_listed(running=True)
 
 
 class CountingCpu(Counting):

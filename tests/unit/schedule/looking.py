@@ -7,20 +7,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock, SystemClock
 from exporter.collectors import SHORTEST, InterfaceReading, InventoryReading, TrafficReading
 from exporter.fleet import AccountView, Fleet, Machine
 from exporter.gigas import AccountClient, ApiKey, ClientOptions, GigasError, NotFound, open_session
 from exporter.intake import Intake, Taken
 from exporter.ledger import MemoryLedger
 from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed, VmRound
+from exporter.schedule.back import LooksBack
 from exporter.settings import SecretText
-from tests.builders import machine, strip
+from tests.builders import machine, strip, vm
 
-__all__ = ["ACCOUNT", "Looking", "looking", "not_found"]
+__all__ = ["ACCOUNT", "Looking", "LookingBack", "looking", "looking_back", "not_found"]
 
 ACCOUNT = "production"
-WIDTH_S = 100
+WIDTH_S, LONGER_S = 100, 600
+Longer = int | Exception
 
 
 @dataclass
@@ -29,9 +31,17 @@ class Scripted:
 
     failing: dict[str, Exception] = field(default_factory=dict)
     hanging: dict[str, asyncio.Event] = field(default_factory=dict)
+    ahead_s: float = 0.0
+    """By how much the provider's clock is ahead of ours."""
+    longer: dict[str, Longer] = field(default_factory=dict)
+    """What longer periods answer by VM: buckets of that value, or that failure; else there is no such period."""
+    hanging_longer: asyncio.Event | None = None
     asked: Counter[str] = field(default_factory=Counter)
+    asked_longer: list[tuple[str, str]] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
+    longer_at_once: int = 0
+    most_longer_at_once: int = 0
 
     async def look(
         self,
@@ -42,7 +52,7 @@ class Scripted:
         width_hint_s: float | None,  # noqa: ARG002
     ) -> TrafficReading:
         if period != SHORTEST:
-            raise not_found()
+            return await self._look_back(machine.vm_id, period)
         self.asked[machine.vm_id] += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -54,18 +64,41 @@ class Scripted:
                 raise self.failing[machine.vm_id]
         finally:
             self.at_once -= 1
-        now = SystemClock().wall_s()
-        end = int(now // WIDTH_S) * WIDTH_S
-        shown = strip("25 " * 12, start=end - 12 * WIDTH_S, of=12 * WIDTH_S, asked=int(now))
+        return self._reading(machine.vm_id, SHORTEST, "25 " * 12, width_s=WIDTH_S)
+
+    async def _look_back(self, vm_id: str, period: str) -> TrafficReading:
+        self.asked_longer.append((vm_id, period))
+        self.longer_at_once += 1
+        self.most_longer_at_once = max(self.most_longer_at_once, self.longer_at_once)
+        try:
+            await SystemClock().sleep(0)
+            if self.hanging_longer is not None:
+                await self.hanging_longer.wait()
+        finally:
+            self.longer_at_once -= 1
+        match self.longer.get(vm_id):
+            case None:
+                raise not_found()
+            case Exception() as error:
+                raise error
+            case int(value):
+                return self._reading(vm_id, period, f"{value} " * 48, width_s=LONGER_S)
+
+    def _reading(self, vm_id: str, period: str, text: str, *, width_s: int) -> TrafficReading:
+        now = SystemClock().wall_s() + self.ahead_s
+        spans_s = width_s * len(text.split())
+        end = int(now // width_s) * width_s
+        shown = strip(text, start=end - spans_s, of=spans_s, asked=int(now))
         return TrafficReading(
             account=ACCOUNT,
-            vm_id=machine.vm_id,
+            vm_id=vm_id,
             interfaces=(InterfaceReading("45", "1", public=True, receive=shown, transmit=shown),),
-            width_hint_ms=1000 * WIDTH_S,
+            width_hint_ms=1000 * width_s,
             refused=0,
             duplicates=0,
             asked_at=now,
-            asked_seen_at=now,
+            asked_seen_at=now - self.ahead_s,
+            period=period,
         )
 
 
@@ -97,6 +130,9 @@ class Looking:
             )
             await self.intake.settled()
 
+    def failures_back(self) -> list[LookBackFailed]:
+        return [event for event in self.events if isinstance(event, LookBackFailed)]
+
     def runs(self) -> list[CollectorRan]:
         return [event for event in self.events if isinstance(event, CollectorRan)]
 
@@ -109,6 +145,101 @@ class Looking:
 
 def not_found(cause: str = "HTTP 404") -> GigasError:
     return NotFound(ACCOUNT, "bw_stats", 404, cause=cause)
+
+
+@asynccontextmanager
+async def client_of(clock: Clock) -> AsyncIterator[AccountClient]:
+    """A client, of which the scripted provider needs the account's name alone."""
+    options = ClientOptions(url="http://127.0.0.1:9", user_agent="test")
+    async with open_session(options) as session:
+        yield AccountClient(
+            account=ACCOUNT,
+            account_id="17893",
+            credentials=ApiKey(SecretText("a-key")),
+            options=options,
+            session=session,
+            clock=clock,
+            random=random.Random(1),  # noqa: S311 - jitter
+            on_event=lambda _: None,
+        )
+
+
+class ManualClock(SystemClock):
+    """Stands still until a test moves it."""
+
+    now_s = 1_000.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class LookingBack:
+    """Looks back of a round that is not at work: a test says what answers have shown, and begins what is due."""
+
+    back: LooksBack
+    fleet: Fleet
+    provider: Scripted
+    clock: ManualClock
+    failures: list[LookBackFailed]
+
+    def owes(self, vm_id: str, period: str = "-1day", *, in_s: float = 0.0, is_owed: bool = True) -> None:
+        """An answer has shown that a VM owes something that can be paid so much later."""
+        self._note(vm_id, (period, 500.0 + in_s), is_owed=is_owed)
+
+    def owes_nothing(self, vm_id: str) -> None:
+        self._note(vm_id, None, is_owed=False)
+
+    def _note(self, vm_id: str, owes: tuple[str, float] | None, *, is_owed: bool) -> None:
+        taken = Taken(
+            account=ACCOUNT,
+            vm_id=vm_id,
+            collector="traffic",
+            period=SHORTEST,
+            asked_at=500.0,
+            owes=owes,
+            is_owed=is_owed,
+        )
+        self.back.note(taken, width_s=WIDTH_S)
+
+    async def begin(self) -> list[str]:
+        """Look back at what is due, one after the other; return those VMs."""
+        begun = []
+        while (vm_id := self.back.startable()) is not None:
+            begun.append(vm_id)
+            await self.back.look(vm_id)
+        return begun
+
+
+@asynccontextmanager
+async def looking_back(*vm_ids: str, workers: int = 4) -> AsyncIterator[LookingBack]:
+    """Over a fleet of these VMs, which answer for every longer period."""
+    clock, fleet = ManualClock(), Fleet()
+    provider = Scripted(longer=dict.fromkeys(vm_ids, 1))
+    failures: list[LookBackFailed] = []
+    fleet.keep_accounts([AccountView(name=ACCOUNT, account_id="17893")])
+    fleet.replace(ACCOUNT, [vm(ACCOUNT, vm_id=vm_id) for vm_id in vm_ids])
+    intake = Intake(
+        ledger=MemoryLedger(),
+        fleet=fleet,
+        clock=clock,
+        stale_after_s=900.0,
+        on_event=lambda _: None,
+        on_taken=lambda _: None,
+    )
+    async with client_of(clock) as client:
+        back = LooksBack(
+            client=client,
+            collector=provider,
+            name="traffic",
+            fleet=fleet,
+            intake=intake,
+            clock=clock,
+            interval_s=60.0,
+            workers=workers,
+            on_event=failures.append,
+        )
+        yield LookingBack(back, fleet, provider, clock, failures)
 
 
 @asynccontextmanager
@@ -135,18 +266,7 @@ async def looking(*, interval_s: float = 0.1, workers: int = 4, runs: bool = Tru
         on_taken=took,
     )
     await intake.open_account(view)
-    options = ClientOptions(url="http://127.0.0.1:9", user_agent="test")
-    async with open_session(options) as session, asyncio.TaskGroup() as group:
-        client = AccountClient(
-            account=ACCOUNT,
-            account_id="17893",
-            credentials=ApiKey(SecretText("a-key")),
-            options=options,
-            session=session,
-            clock=clock,
-            random=random.Random(1),  # noqa: S311 - jitter
-            on_event=lambda _: None,
-        )
+    async with client_of(clock) as client, asyncio.TaskGroup() as group:
 
         def build() -> VmRound:
             rounds.append(
