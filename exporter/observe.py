@@ -48,13 +48,18 @@ class _Lost:
 
 @dataclass(slots=True)
 class _CatchingUp:
-    """Seconds that longer periods have paid since something was missing; of how many VMs when it was last said."""
+    """Seconds that longer periods have paid since something is missing, and those that none can; of how many VMs when
+    it was last said.
+    """
 
     vms: int = 0
     paid: float = 0.0
     estimated: float = 0.0
     lost: float = 0.0
     said_s: float = -math.inf
+
+    def seconds(self) -> Mapping[str, float]:
+        return {"paid_s": self.paid, "estimated_s": self.estimated, "lost_s": self.lost}
 
 
 class Observer:
@@ -183,10 +188,13 @@ class Observer:
             if amount:
                 self._own.counter(name).labels(event.account, event.collector).inc(amount)
         where = (event.account, event.collector)
-        if (catching_up := self._catching_up.get(where)) is not None:
+        if event.caught_up_s or event.lost_s:
+            catching_up = self._catching_up.setdefault(where, _CatchingUp())
             catching_up.paid += event.caught_up_s
             catching_up.estimated += event.estimated_s
             catching_up.lost += event.lost_s
+        if event.caught_up_s:
+            self._lasting.ended(*where, "back")
         if event.lost_s:
             lost = self._lost.setdefault(where, _Lost())
             lost.seconds += event.lost_s
@@ -211,21 +219,21 @@ class Observer:
             self._log.info("no more time lost", account=account, collector=collector, runs=runs)
 
     def _say_what_is_missing(self, event: CollectorRan) -> None:
-        """When something begins to wait for longer periods, from time to time while it goes on, and at the end."""
+        """When something begins to wait for longer periods, from time to time while it goes on, and at the end; that
+        is all where it was paid before there was anything to say.
+        """
         where, now_s = (event.account, event.collector), self._clock.monotonic_s()
-        known = self._catching_up.get(where)
-        if known is None and not event.owing:
-            return
-        known = known or self._catching_up.setdefault(where, _CatchingUp())
-        fields = {"account": event.account, "collector": event.collector, "vms": event.owing}
+        fields = {"account": event.account, "collector": event.collector}
         if not event.owing:
-            del self._catching_up[where]
             self._lasting.ended(*where, "back")
-        elif event.owing == known.vms or now_s < known.said_s + _PROGRESS_EVERY_S:
+            known = self._catching_up.pop(where, None)
+            if known is not None and (known.vms or known.paid):
+                self._log.info("caught up", **fields, **known.seconds())
             return
-        phrase = "catching up" if event.owing else "caught up"
-        known.vms, known.said_s = event.owing, now_s
-        self._log.info(phrase, **fields, paid_s=known.paid, estimated_s=known.estimated, lost_s=known.lost)
+        known = self._catching_up.setdefault(where, _CatchingUp())
+        if event.owing != known.vms and now_s >= known.said_s + _PROGRESS_EVERY_S:
+            known.vms, known.said_s = event.owing, now_s
+            self._log.info("catching up", **fields, vms=event.owing, **known.seconds())
 
     def _restored(self, event: Restored) -> None:
         self._log.info("counters restored", account=event.account, vms=event.vms)
@@ -304,7 +312,7 @@ class Observer:
 
     def _look_back_failed(self, event: LookBackFailed) -> None:
         fields = {"account": event.account, "collector": event.collector, "period": event.period}
-        if self._lasting.failed(event.account, event.collector, "back", cause=event.error.cause):
+        if event.is_owed and self._lasting.failed(event.account, event.collector, "back", cause=event.error.cause):
             self._log.warning("catching up fails", **fields, cause=event.error.cause)
         self._log.debug("vm not looked back at", **fields, vm_id=event.vm_id, cause=event.error.cause)
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.waiting import eventually
 
 __all__ = ["Process", "answers", "exporter", "finished", "free_port", "get", "process"]
 
+_STATE = tempfile.TemporaryDirectory(prefix="gigas-exporter-")
 EXPORTER = Path(sys.executable).with_name("gigas-exporter")
 
 
@@ -46,9 +48,12 @@ class Process:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a process: this one's without anything that would configure the exporter."""
+    """The environment of a process: this one's without anything that would configure the exporter, and with a place of
+    its own for what it remembers.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIGAS_EXPORTER_")}
-    return kept | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"} | variables
+    kept |= {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return kept | {"XDG_STATE_HOME": tempfile.mkdtemp(dir=_STATE.name)} | variables
 
 
 @contextlib.asynccontextmanager

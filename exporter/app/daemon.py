@@ -60,13 +60,18 @@ class Daemon:
         observer.configured(at_start=True)
         self._serve()
         async with contextlib.AsyncExitStack() as stack:
-            # First: a second process must fail with the reason, not with the port that the first one listens on.
+            # First: a second process must fail with the reason, not with the port that the first one listens on; and
+            # the first page must have every counter, or it would look as if VMs had gone.
             ledger = await self._open(stack)
+            if ledger is not None:
+                await self._remember(ledger)
             await self._listen(stack)
             if ledger is None:
                 ledger = await self._stand_by(stack, stop)
+                if ledger is not None:
+                    await self._remember(ledger)
             if ledger is not None:
-                await self._collect(ledger, stop)
+                await self._collect(stop)
         observer.stopped()
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> Ledger | None:
@@ -107,14 +112,17 @@ class Daemon:
         self._core.observer.started(urls, accounts=len(self._settings.accounts))
         self._on_listening(urls)
 
-    async def _collect(self, ledger: Ledger, stop: asyncio.Event) -> None:
-        """Count and look until `stop`."""
-        async with self._reloading:  # What a reload has changed meanwhile is in the settings.
+    async def _remember(self, ledger: Ledger) -> None:
+        """Show what the ledger remembers, and count from there on."""
+        async with self._reloading:
             self._core.count(self._settings, ledger=ledger)
             await self._core.open_accounts()
             await forget_unwatched(ledger, clock=self._clock, observer=self._core.observer)
-            self._counts = True
-            self._session = session_of(self._settings)
+            await self._core.page.refresh()
+
+    async def _collect(self, stop: asyncio.Event) -> None:
+        """Look until `stop`."""
+        self._session = session_of(self._settings)
         try:
             await self._work(stop)
         finally:
@@ -125,6 +133,9 @@ class Daemon:
         works = (core.intake.run, core.page.run, self._jobs.watch_clock, self._expire, self._reload_on_request)
         async with asyncio.TaskGroup() as group:
             self._group = group
+            async with self._reloading:  # What a reload has changed since accounts were opened is in the settings.
+                await self._core.open_accounts()
+                self._counts = True
             background = [self._own(name, work) for name, work in zip(_BACKGROUND, works, strict=True)]
             self._jobs.start()
             for account in self._settings.accounts:

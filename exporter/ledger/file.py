@@ -110,8 +110,9 @@ def reading(path: Path, *, known: int = len(STEPS)) -> Iterator[sqlite3.Connecti
     Raises LedgerRefused, also for what goes wrong in the block.
     """
     _look_at_header(path)
-    # Of a file that nobody has open, a reader would make and leave files beside it.
-    mode = "mode=ro" if _side_files(path)[0].exists() else "mode=ro&immutable=1"
+    # Of a file that nobody has open, a reader would make and leave files beside it; on a full disk it could not. An
+    # empty file of that kind, which such a disk leaves, has nothing to tell.
+    mode = "mode=ro" if _is_written(_side_files(path)[0]) else "mode=ro&immutable=1"
     try:
         with contextlib.closing(connect(path, mode)) as connection:
             connection.execute("BEGIN")
@@ -131,6 +132,13 @@ def reading(path: Path, *, known: int = len(STEPS)) -> Iterator[sqlite3.Connecti
         if code in _CIRCUMSTANCES:
             raise LedgerUnreadable(path, str(error)) from error
         raise LedgerDamaged(path, str(error)) from error
+
+
+def _is_written(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _look_at_header(path: Path) -> None:

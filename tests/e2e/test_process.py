@@ -24,6 +24,7 @@ def account(url: str, port: int | None = None, **more: str) -> dict[str, str]:
         "ACCOUNTS__0__ID": "17893",
         "ACCOUNTS__0__NAME": "production",
         "API__URL": url,
+        "STATE__PATH": ":memory:",
         "COLLECT__INVENTORY__INTERVAL": "300ms",
         "COLLECT__CPU__INTERVAL": "300ms",
         "COLLECT__TRAFFIC__INTERVAL": "300ms",

@@ -9,6 +9,7 @@ import pytest
 from exporter.counting import (
     Ask,
     Bucket,
+    Forgiven,
     Grid,
     Manner,
     Owed,
@@ -107,6 +108,7 @@ def test_a_longer_bucket_pays_its_value_less_what_is_counted_there(
 
 def test_a_gap_over_several_longer_buckets_is_paid_in_parts() -> None:
     gap = replace(series("_ . . . . . . . . . . ."), horizon=((0, 50, 0, 0), (50, 100, 0, 50), (100, 120, 4, LONG_AGO)))
+    assert owed(paid(gap, answer("_ 18")).series, manner=MANNER) == [Owed(0, 50), Owed(50, 60)]
     some = paid(gap, answer("24 _"))
     assert (some.paid_ms, owed(some.series, manner=MANNER)) == (60, [Owed(60, 100)])
     every = paid(some.series, answer("18", start=60), manner=KNOWN)
@@ -120,9 +122,10 @@ def test_what_is_paid_is_paid_once() -> None:
     assert (again.series, again.paid_ms) == (once.series, 0)
 
 
-def test_what_was_counted_before_the_horizon_is_known_by_a_mark() -> None:
+@pytest.mark.parametrize("estimates", [True, False])
+def test_what_was_counted_before_the_horizon_is_known_by_a_mark(*, estimates: bool) -> None:
     before = series("_ 5 6", start=30, base=100, began_ms=-600, marks=((LONGER, 0, 94), (3 * LONGER, -120, 7)))
-    repaid = paid(before, answer("21"))
+    repaid = paid(before, answer("21"), manner=replace(MANNER, estimates=estimates))
     assert (repaid.series.true, repaid.estimated_ms) == (100 + 4 + 5 + 6, 0)
 
 
@@ -130,17 +133,17 @@ def test_what_was_counted_before_the_horizon_is_known_by_a_mark() -> None:
     ("fields", "true", "estimated_ms"),
     [
         # It began inside the longer bucket: 30 of the 40 that are not counted there are of before.
-        ({"began_ms": 30, "from_birth": False}, 7 + 5 + 6, 10),
+        ({"began_ms": 90, "from_birth": False}, 7 + 5 + 6, 10),
         # It began inside it, too, but there was nothing before.
-        ({"began_ms": 30, "from_birth": True}, 30 + 5 + 6, 0),
+        ({"began_ms": 90, "from_birth": True}, 30 + 5 + 6, 0),
         # How long these buckets are was not known yet when the horizon was at their begin.
-        ({"began_ms": -600, "base": 100, "marks": ((3 * LONGER, -120, 7),)}, 100 + 7 + 5 + 6, 10),
+        ({"began_ms": -600, "base": 100, "marks": ((3 * LONGER, 0, 7),)}, 100 + 7 + 5 + 6, 10),
     ],
 )
 def test_a_longer_bucket_of_which_a_part_is_not_known_is_shared_out_by_time(
     fields: dict[str, Any], true: int, estimated_ms: int
 ) -> None:
-    repaid = paid(series("_ 5 6", start=30, **fields), answer("41"))
+    repaid = paid(series("_ 5 6", start=90, **fields), answer("41", start=60))
     assert (repaid.series.true, repaid.paid_ms, repaid.estimated_ms) == (true, 10, estimated_ms)
 
 
@@ -207,6 +210,10 @@ def test_a_longer_bucket_that_says_nothing_or_contradicts_what_is_counted_pays_n
     assert (repaid.series, repaid.paid_ms, repaid.denied_ms) == (before, 0, 60)
 
 
+def test_a_longer_bucket_may_tell_of_a_gap_as_much_as_can_have_been() -> None:
+    assert paid(series("1 _ 3 _ 5 6"), answer("55"), most=2).series.true == 15 + 2 * WIDTH * 2
+
+
 def test_a_longer_bucket_may_be_less_than_its_parts_by_what_was_rounded() -> None:
     large = 2**40
     before = series(f"{large} 2 _ 4 5 6")
@@ -244,7 +251,14 @@ def test_only_what_lies_before_the_instant_is_given_up() -> None:
     forgiven = forgive(gap, manner=MANNER, until_ms=25, now_ms=LONG_AGO)
     assert forgiven.lost_ms == 15
     assert owed(forgiven.series, manner=MANNER) == [Owed(25, 40)]
-    assert forgive(gap, manner=MANNER, until_ms=10, now_ms=LONG_AGO).series == gap
+    for until_ms in (5, 10):
+        assert forgive(gap, manner=MANNER, until_ms=until_ms, now_ms=LONG_AGO) == Forgiven(gap, 0)
+
+
+def test_a_bucket_told_too_early_is_given_up_whole_or_not_at_all() -> None:
+    early = series("_ 2? 3", start=-WIDTH)
+    assert owed(forgive(early, manner=MANNER, until_ms=5, now_ms=LONG_AGO).series, manner=MANNER) == [Owed(0, 10)]
+    assert owed(forgive(early, manner=MANNER, until_ms=10, now_ms=LONG_AGO).series, manner=MANNER) == []
 
 
 def test_what_is_still_in_the_window_is_not_given_up() -> None:
@@ -259,6 +273,8 @@ def test_a_counter_that_waits_for_a_gap_goes_on_when_the_last_one_is_given_up() 
     assert some.series.exposed == 1
     every = forgive(some.series, manner=MANNER, until_ms=60, now_ms=LONG_AGO)
     assert (every.series.exposed, every.series.newest_ms) == (14, 60)
+    born = series("1 _ 3 4 5 6", newest_ms=0, exposed=0, held_until_ms=2 * LONG_AGO)
+    assert forgive(born, manner=MANNER, until_ms=60, now_ms=LONG_AGO).series.exposed == 0
 
 
 DAY, MONTH, YEAR = Grid(60, 1_200, 10), Grid(240, 1_200, 10), Grid(960, 960, 10)
@@ -286,6 +302,7 @@ NOW = 1_250
         ([(230, 240), (610, 620)], {}, ("-1M", NOW)),
         # A span that reaches farther back than a period is two.
         ([(590, 610)], {}, ("-1day", NOW)),
+        ([(1_190, 1_205)], {"-1day": 1_200}, ("-1M", NOW)),
         # A period that has told all that it will tell is not asked for that again.
         ([(700, 710)], {"-1day": 720}, ("-1M", NOW)),
         ([(700, 710)], {"-1day": 720, "-1M": 720}, ("-1Y", NOW)),

@@ -1,5 +1,7 @@
 """The buckets that may still change: answers are merged in, gaps found, what is settled is put together."""
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.counting import Bucket, Grid, Window
@@ -61,8 +63,11 @@ HELD = [(0, 10, 4, 40), (10, 20, 6, 40)]
         # A zero at its end may not be filled yet: it takes nothing back.
         (Window(5, 10, (8, 0), 41), [(0, 5, 2, 35), (5, 15, 8, 41), (15, 20, 3, 40)]),
         (Window(5, 10, (0, 0), 41), HELD),
-        # Asked for before what is held.
+        # What the answer lacks keeps what was held of it.
+        (Window(5, 5, (7, None, 8), 41), [(0, 5, 2, 35), (5, 10, 7, 41), (10, 15, 3, 35), (15, 20, 8, 41)]),
+        # Asked for before what is held, or with it.
         (Window(5, 20, (8,), 39), HELD),
+        (Window(5, 20, (8,), 40), HELD),
     ],
 )
 def test_of_buckets_with_other_bounds_what_is_told_later_counts_and_the_rest_is_shared_by_time(
@@ -119,6 +124,9 @@ def nine(*, asked: int = OLD) -> list[Bucket]:
 
 def test_settled_neighbours_are_put_together_as_far_as_a_bound_of_a_longer_bucket() -> None:
     assert together(nine()) == [(0, 30, 6, OLD), (30, 60, 15, OLD), (60, 90, 24, OLD)]
+    assert together(nine(), grids=(replace(GRID, end_ms=1_220),)) == [
+        (0, 20, 3, OLD), (20, 50, 12, OLD), (50, 80, 21, OLD), (80, 90, 9, OLD),
+    ]  # fmt: skip
     wider = Grid(90, 0, 10)
     assert together(nine(), grids=(wider,)) == [(0, 90, 45, OLD)]
     assert together(nine(), grids=(wider, GRID)) == together(nine())

@@ -8,10 +8,10 @@ from structlog.testing import capture_logs
 
 from exporter.clock import SystemClock
 from exporter.gigas import GigasError, NotFound, RequestDone, Throttled
-from exporter.intake import FleetChanged, ReadingTaken
+from exporter.intake import CommitFailed, Committed, FleetChanged, ReadingTaken, Restored
 from exporter.metrics import Own
 from exporter.observe import Observer
-from exporter.schedule import CollectorRan, LookFailed, TaskFailed
+from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed
 from tests.exposition import Page
 
 ACCOUNT, CPU = "production", {"account": "production", "collector": "cpu"}
@@ -52,7 +52,12 @@ def error(cause: str = "HTTP 503") -> GigasError:
 
 
 def ran(
-    *causes: str, whole: bool = False, failing: int | None = None, collector: str = "cpu", duration_s: float = 0.5
+    *causes: str,
+    whole: bool = False,
+    failing: int | None = None,
+    collector: str = "cpu",
+    duration_s: float = 0.5,
+    owing: int = 0,
 ) -> CollectorRan:
     return CollectorRan(
         account=ACCOUNT,
@@ -62,7 +67,18 @@ def ran(
         vms=14,
         failing=len(causes) if failing is None else failing,
         causes=causes,
+        owing=owing,
     )
+
+
+def paid(seconds: float, *, estimated_s: float = 0.0, lost_s: float = 0.0) -> ReadingTaken:
+    return ReadingTaken(
+        account=ACCOUNT, collector="cpu", vm_id="24", caught_up_s=seconds, estimated_s=estimated_s, lost_s=lost_s
+    )
+
+
+def not_looked_back(cause: str = "HTTP 404", *, is_owed: bool = True) -> LookBackFailed:
+    return LookBackFailed(ACCOUNT, "cpu", "24", "-30days", is_owed, error(cause))
 
 
 def shown(lines: Lines) -> list[str]:
@@ -204,6 +220,162 @@ def test_time_that_is_lost_again_and_again_is_said_when_that_begins_and_ends(lin
     assert shown(lines) == ["time lost", "no more time lost"]
 
 
+def test_what_was_caught_up_and_what_of_that_is_an_estimate_is_counted() -> None:
+    observed = Observed()
+    observed.told(paid(600.0, estimated_s=120.0))
+    observed.told(paid(300.0))
+    page = observed.page()
+    assert page.one("gigas_exporter_caught_up_seconds_total", **CPU) == 900
+    assert page.one("gigas_exporter_estimated_seconds_total", **CPU) == 120
+    for collector in ("cpu", "traffic"):
+        for name in ("caught_up", "estimated", "lost"):
+            assert page.value(f"gigas_exporter_{name}_seconds_total", account=ACCOUNT, collector=collector) is not None
+
+
+def test_catching_up_is_said_when_it_begins_at_most_once_a_minute_and_when_it_ends(lines: Lines) -> None:
+    observed = Observed()
+    observed.told(paid(0.0, lost_s=50.0))
+    for owing in range(100, 0, -1):
+        observed.told(ran(owing=owing))
+        observed.told(paid(60.0, estimated_s=1.0))
+        observed.clock.now_s += 1.5
+    observed.told(ran())
+    observed.told(ran())
+    said = [
+        (line["event"], line.get("vms"), line["paid_s"], line["estimated_s"], line["lost_s"])
+        for line in lines
+        if "paid_s" in line
+    ]
+    assert said == [
+        ("catching up", 100, 0, 0, 50),
+        ("catching up", 60, 40 * 60, 40, 50),
+        ("catching up", 20, 80 * 60, 80, 50),
+        ("caught up", None, 100 * 60, 100, 50),
+    ]
+    assert all((line["account"], line["collector"]) == (ACCOUNT, "cpu") for line in lines)
+
+
+def test_while_nothing_changes_nothing_is_said(lines: Lines) -> None:
+    observed = Observed()
+    for _ in range(10):
+        observed.told(ran(owing=7))
+        observed.clock.now_s += 3_600
+    assert shown(lines) == ["catching up"]
+
+
+def test_what_was_caught_up_between_two_runs_is_said_once(lines: Lines) -> None:
+    observed = Observed()
+    observed.told(ran())
+    observed.told(paid(600.0))
+    observed.told(ran())
+    observed.told(ran())
+    assert shown(lines) == ["caught up"]
+    assert lines[0]["paid_s"] == 600
+
+
+def test_what_is_lost_at_once_is_no_catching_up(lines: Lines) -> None:
+    observed = Observed()
+    observed.told(paid(0.0, lost_s=600.0))
+    observed.told(ran())
+    assert shown(lines) == ["time lost"]
+    observed.told(paid(60.0))
+    observed.told(ran())
+    assert next(line for line in lines if line["event"] == "caught up")["lost_s"] == 0
+
+
+def test_collectors_catch_up_apart(lines: Lines) -> None:
+    observed = Observed()
+    observed.told(ran(owing=3))
+    observed.told(ran(collector="traffic", owing=5))
+    observed.told(ran())
+    assert [(line["event"], line["collector"], line.get("vms")) for line in lines] == [
+        ("catching up", "cpu", 3),
+        ("catching up", "traffic", 5),
+        ("caught up", "cpu", None),
+    ]
+
+
+def test_that_catching_up_fails_is_said_once_a_cause(lines: Lines) -> None:
+    observed = Observed()
+    observed.told(ran(owing=2))
+    for cause in ("HTTP 404", "HTTP 404", "HTTP 500", "HTTP 500"):
+        observed.told(not_looked_back(cause))
+        observed.told(ran(owing=2))
+    assert [line["cause"] for line in lines if line["event"] == "catching up fails"] == ["HTTP 404", "HTTP 500"]
+    assert [line["log_level"] for line in lines if line["event"] == "catching up fails"] == ["warning"] * 2
+    observed.told(paid(60.0))  # It works for some again,
+    observed.told(not_looked_back("HTTP 500"))  # and then does not.
+    observed.told(ran())
+    observed.told(ran(owing=1))
+    observed.told(not_looked_back("HTTP 500"))
+    assert shown(lines).count("catching up fails") == 4
+
+
+def test_a_period_that_only_fails_to_show_itself_is_no_failure_to_catch_up(lines: Lines) -> None:
+    observed = Observed()
+    observed.told(not_looked_back(is_owed=False))
+    assert shown(lines) == []
+    observed.told(not_looked_back())
+    assert shown(lines) == ["catching up fails"]
+
+
+def test_a_ledger_that_cannot_be_written_is_said_once_a_cause_and_when_it_can_be_again(lines: Lines) -> None:
+    observed = Observed()
+    for cause in ("disk full", "disk full", "read-only", "read-only"):
+        observed.told(CommitFailed(cause, vms=7))
+    page = observed.page()
+    assert page.one("gigas_exporter_ledger_up") == 0
+    assert page.one("gigas_exporter_ledger_unwritten_vms") == 7
+    assert page.one("gigas_exporter_ledger_commit_failures_total") == 4
+    assert page.one("gigas_exporter_ledger_commit_duration_seconds_count") == 0
+    for _ in range(2):
+        observed.told(Committed(7, 0.02, 4_096))
+    page = observed.page()
+    assert page.one("gigas_exporter_ledger_up") == 1
+    assert page.one("gigas_exporter_ledger_unwritten_vms") == 0
+    assert page.one("gigas_exporter_ledger_size_bytes") == 4_096
+    assert page.one("gigas_exporter_ledger_commit_failures_total") == 4
+    assert page.one("gigas_exporter_ledger_commit_duration_seconds_count") == 2
+    assert page.one("gigas_exporter_ledger_commit_duration_seconds_bucket", le="0.01") == 0
+    assert shown(lines) == ["ledger not written", "ledger not written", "ledger written again"]
+    assert [line["cause"] for line in lines[:2]] == ["disk full", "read-only"]
+    assert all("counting goes on" in line["consequence"] for line in lines[:2])
+    assert lines[2]["failures"] == 4
+
+
+def test_a_ledger_is_well_until_it_is_told_to_be_otherwise() -> None:
+    page = Observed().page()
+    assert page.one("gigas_exporter_ledger_up") == 1
+    assert page.one("gigas_exporter_ledger_unwritten_vms") == 0
+
+
+def test_what_becomes_of_the_file_and_what_was_in_it_is_said(lines: Lines) -> None:
+    observed = Observed()
+    observed.observer.ledger_opened("/x/ledger.db", moved_to=None)
+    observed.observer.ledger_opened("/x/ledger.db", moved_to="/x/ledger.db.unusable")
+    observed.told(Restored(ACCOUNT, 14))
+    observed.observer.account_pruned("old")
+    assert shown(lines) == [
+        "ledger opened",
+        "unusable ledger moved aside, counting starts anew",
+        "ledger opened",
+        "counters restored",
+        "account forgotten, nobody has watched it for long",
+    ]
+    assert (lines[1]["moved_to"], lines[3]["vms"]) == ("/x/ledger.db.unusable", 14)
+
+
+def test_a_process_that_waits_says_so_once_and_when_it_takes_over(lines: Lines) -> None:
+    observed = Observed()
+    observed.observer.active()
+    for _ in range(3):
+        observed.observer.standing_by("/x/ledger.db: is held by process 7")
+    assert observed.page().one("gigas_exporter_active") == 0
+    observed.observer.active()
+    assert observed.page().one("gigas_exporter_active") == 1
+    assert shown(lines) == ["standing by", "taking over"]
+
+
 def test_vms_that_come_go_and_are_renamed_are_said_in_a_line_of_bounded_length(lines: Lines) -> None:
     observed = Observed()
     observed.told(FleetChanged(ACCOUNT, tuple(f"web-{n}" for n in range(1_000)), (), ()))
@@ -242,6 +414,9 @@ def test_nothing_of_a_forgotten_account_stays(lines: Lines) -> None:
         Throttled(ACCOUNT, 1.0),
         ran("HTTP 503", whole=True),
         ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", lost_s=300.0, refused=2, duplicates=1),
+        ran(owing=3),
+        paid(60.0, estimated_s=1.0),
+        not_looked_back(),
         TaskFailed(f"{ACCOUNT}/cpu", bug(), None),
     ):
         observed.told(event)
@@ -251,7 +426,9 @@ def test_nothing_of_a_forgotten_account_stays(lines: Lines) -> None:
     lines.clear()
     observed.observer.account_watched(ACCOUNT)
     observed.told(ran())
-    assert shown(lines) == []  # neither a failure that ended, nor a loss of before
+    assert shown(lines) == []  # neither a failure that ended, nor a loss or a catching up of before
+    observed.told(not_looked_back())
+    assert shown(lines) == ["catching up fails"]
 
 
 def test_a_configuration_that_is_refused_is_a_line_for_each_mistake_and_a_0(lines: Lines) -> None:

@@ -84,6 +84,33 @@ async def test_a_vm_that_fails_is_asked_again_ever_later_whatever_its_other_look
         ] * 4
 
 
+async def test_a_vm_that_was_answered_has_not_failed_before() -> None:
+    async with looking_back("a", workers=100) as at_work:
+        waited = []
+        for answer in (not_found(), not_found(), 1, not_found()):
+            at_work.provider.longer["a"] = answer
+            at_work.owes("a")
+            at_work.clock.now_s += max(WIDTH_S, at_work.back.wait_s() or 0.0)
+            assert await at_work.begin() == ["a"]
+            waited.append(at_work.back.wait_s())
+        assert waited[2] is None
+        assert waited[3] == waited[0]
+        assert waited[1] != waited[0]
+
+
+async def test_a_vm_is_not_looked_back_at_twice_at_the_same_time() -> None:
+    async with looking_back("a", workers=100) as at_work:
+        at_work.owes("a")
+        at_work.provider.hanging_longer = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(at_work.begin())
+            await eventually(lambda: asked_back(at_work.provider.asked_longer, 1))
+            at_work.owes("a")
+            at_work.clock.now_s += 2 * WIDTH_S
+            assert at_work.back.startable() is None
+            at_work.provider.hanging_longer.set()
+
+
 async def test_while_all_fail_one_at_a_time_is_tried_and_when_one_is_answered_the_others_follow() -> None:
     vm_ids = [f"vm-{number:03}" for number in range(200)]
     async with looking_back(*vm_ids, workers=32) as at_work:
@@ -98,8 +125,11 @@ async def test_while_all_fail_one_at_a_time_is_tried_and_when_one_is_answered_th
             at_work.clock.now_s += wait_s
             assert len(await at_work.begin()) == 1
         at_work.clock.now_s += 45
+        begun = [at_work.back.startable(), at_work.back.startable()]
+        assert begun[1] is None
         at_work.provider.longer = dict.fromkeys(vm_ids, 1)
-        assert set(await at_work.begin()) == set(vm_ids)
+        await at_work.back.look(str(begun[0]))
+        assert {begun[0], *await at_work.begin()} == set(vm_ids)
 
 
 async def test_a_vm_that_fails_alone_holds_up_no_other() -> None:
@@ -198,6 +228,8 @@ async def test_once_asks_every_vm_that_owes_something() -> None:
         await at_work.intake.settled()
         assert {vm_id for vm_id, _ in at_work.provider.asked_longer} == {"a", "b", "c"}
         assert [event.vm_id for event in at_work.failures_back()] == ["c"]
+        owed_s = {vm_id: vm.interfaces[0].owed_s for vm_id, vm in at_work.fleet.vms(ACCOUNT).items()}
+        assert owed_s["a"] == owed_s["b"] < owed_s["c"]
 
 
 async def test_looks_go_on_while_looks_back_last() -> None:
