@@ -18,6 +18,7 @@ from exporter.collectors.reading import (
     InventoryReading,
     Reading,
     TrafficReading,
+    nothing_told,
 )
 from exporter.collectors.traffic import Traffic
 from exporter.fleet import Machine
@@ -39,6 +40,7 @@ __all__ = [
     "Traffic",
     "TrafficReading",
     "VmCollector",
+    "nothing_told",
 ]
 
 

@@ -7,7 +7,15 @@ from exporter.counting import Strip
 from exporter.fleet import Machine
 from exporter.gigas import BrokenMachine
 
-__all__ = ["SHORTEST", "CpuReading", "InterfaceReading", "InventoryReading", "Reading", "TrafficReading"]
+__all__ = [
+    "SHORTEST",
+    "CpuReading",
+    "InterfaceReading",
+    "InventoryReading",
+    "Reading",
+    "TrafficReading",
+    "nothing_told",
+]
 
 SHORTEST = "-1H"
 """The period that is looked at all the time; the others are for what it does not show any more."""
@@ -76,3 +84,32 @@ class TrafficReading:
 
 
 Reading = InventoryReading | CpuReading | TrafficReading
+
+
+def nothing_told(
+    account: str, vm_id: str, collector: str, period: str, *, asked_at: float, asked_seen_at: float
+) -> CpuReading | TrafficReading:
+    """What an answer without anything would be: the provider does not know that period."""
+    if collector == CpuReading.collector:
+        return CpuReading(
+            account=account,
+            vm_id=vm_id,
+            values=(),
+            width_ms=1,
+            cores=None,
+            refused=0,
+            asked_at=asked_at,
+            asked_seen_at=asked_seen_at,
+            period=period,
+        )
+    return TrafficReading(
+        account=account,
+        vm_id=vm_id,
+        interfaces=(),
+        width_hint_ms=None,
+        refused=0,
+        duplicates=0,
+        asked_at=asked_at,
+        asked_seen_at=asked_seen_at,
+        period=period,
+    )

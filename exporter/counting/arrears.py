@@ -39,13 +39,13 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Repaid:
     """A series after an answer of a longer period. `paid_ms`: gaps that are filled now, `estimated_ms`: what of that
-    was shared out by time. `denied_ms`: what is owed before that, this period will not pay.
+    was shared out by time. `denied_until_ms`: what is owed before that, this period will not pay.
     """
 
     series: Series
     paid_ms: int
     estimated_ms: int
-    denied_ms: int
+    denied_until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def repay(
 
     `most_per_ms`: a value beyond that cannot be of this series (None: any can).
     """
-    asked_ms, denied_ms = window.asked_ms, window.start_ms
+    asked_ms, denied_until_ms = window.asked_ms, window.start_ms
     before = series
     estimated_ms = 0
     for start_ms in range(window.start_ms, window.end_ms, window.width_ms):
@@ -95,7 +95,7 @@ def repay(
         value = window.values[(start_ms - window.start_ms) // window.width_ms]
         if not (is_settled(cell, after_ms=manner.final_after_ms) and _is_known(series, cell, manner)):
             break
-        denied_ms = cell.end_ms
+        denied_until_ms = cell.end_ms
         if value is None or complete_ms is None or cell.end_ms > complete_ms:
             continue
         payment = _payment(series, cell._replace(value=value), manner=manner)
@@ -105,12 +105,12 @@ def repay(
             # All of a bucket that does not change any more is complete: a timestamp within it would say that the part
             # before it is known.
             series = replace(_paid(series, payment, manner=manner), complete_ms=max(series.complete_ms, cell.end_ms))
-            estimated_ms += _length_ms(payment.owed) if payment.unknown_ms else 0
+            estimated_ms += _length_ms(each for each in payment.owed if payment.unknown_ms and not is_told(each))
     paid_ms = _untold_ms(before) - _untold_ms(series)
     if paid_ms and not _untold_ms(series) and series.newest_ms > series.began_ms:
         series = replace(series, held_until_ms=min(series.held_until_ms, asked_ms))
     series = counted(series, series.buckets(), manner=manner, now_ms=asked_ms)
-    return Repaid(series, paid_ms, min(estimated_ms, paid_ms), denied_ms)
+    return Repaid(series, paid_ms, min(estimated_ms, paid_ms), denied_until_ms)
 
 
 def forgive(series: Series, *, manner: Manner, until_ms: int, now_ms: int) -> Forgiven:
@@ -138,11 +138,13 @@ def forgive(series: Series, *, manner: Manner, until_ms: int, now_ms: int) -> Fo
 def unpayable_before_ms(periods: Mapping[str, Grid | None], *, denied: Mapping[str, int], now_ms: int) -> int | None:
     """Return the instant before which no period can pay any more (None: one may reach back for ever).
 
-    >>> unpayable_before_ms({"-1day": Grid(10, 1_000, 4), "-1M": Grid(100, 900, 3)}, denied={}, now_ms=1_005)
-    700
+    >>> periods = {"-1day": Grid(10, 1_000, 4), "-1M": Grid(100, 900, 3)}
+    >>> [unpayable_before_ms(periods, denied=denied, now_ms=1_005) for denied in ({}, {"-1M": 600})]
+    [None, 600]
     """
-    limits = [_limit_ms(period, grid, denied, now_ms) for period, grid in periods.items()]
-    return min((limit for limit in limits if limit is not None), default=None) if None not in limits else None
+    limits = _limits(periods, denied, now_ms).values()
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if len(known) == len(limits) else None
 
 
 def next_ask(
@@ -152,22 +154,25 @@ def next_ask(
     manner: Manner,
     denied: Mapping[str, int],
     now_ms: int,
+    left_ms: int = 0,
+    asked_ms: int = 0,
 ) -> Ask | None:
     """Return which period to ask, and when at the soonest; None where nothing is owed that one can pay.
 
     The finest that reaches so far back, and of what a longer bucket holds, the finer ones first. `periods`: finest
-    first, each with its grid (None: not known yet; then asking shows it).
+    first, each with its grid (None: not known yet; then asking shows it). `left_ms`, `asked_ms`: of the series; a
+    longer bucket that reaches into the shortest window waits for a look that shows that part for good.
 
     >>> manner = Manner(final_after_ms=60, settled_after_ms=60)
     >>> next_ask([Owed(430, 455)], {"-1day": Grid(20, 500, 4)}, manner=manner, denied={}, now_ms=490)
     Ask(period='-1day', at_ms=500)
     """
-    limits = {period: _limit_ms(period, grid, denied, now_ms) for period, grid in periods.items()}
+    limits = _limits(periods, denied, now_ms)
     payers = [
         (span, period) for each in spans for span in _cut(each, limits) if (period := _finest(span, limits)) is not None
     ]
     asks = [
-        _ask(span, period, periods[period], manner=manner, now_ms=now_ms)
+        _ask(span, period, periods[period], manner=manner, now_ms=now_ms, left_ms=left_ms, asked_ms=asked_ms)
         for span, period in payers
         if not _has_finer(span, period, payers, periods)
     ]
@@ -257,12 +262,20 @@ def _length_ms(buckets: Iterable[Bucket]) -> int:
     return sum(bucket.end_ms - bucket.start_ms for bucket in buckets)
 
 
-def _limit_ms(period: str, grid: Grid | None, denied: Mapping[str, int], now_ms: int) -> int | None:
-    """Before which instant a period cannot pay: it does not reach back so far, or has told all that it will tell."""
-    if grid is None:
-        return denied.get(period)
-    reaches_ms = boundary_at_or_before(grid, now_ms) - grid.count * grid.width_ms
-    return max(reaches_ms, denied.get(period, reaches_ms))
+def _limits(periods: Mapping[str, Grid | None], denied: Mapping[str, int], now_ms: int) -> dict[str, int | None]:
+    """Before which instant each period cannot pay: it does not reach back so far, or has told all that it will tell.
+
+    Of the last one only its own word counts: how far back it reaches may have been learned from a younger machine, and
+    what it does not pay is lost.
+    """
+    limits: dict[str, int | None] = {}
+    for number, (period, grid) in enumerate(periods.items(), start=1):
+        if grid is None or number == len(periods):
+            limits[period] = denied.get(period)
+        else:
+            reaches_ms = boundary_at_or_before(grid, now_ms) - grid.count * grid.width_ms
+            limits[period] = max(reaches_ms, denied.get(period, reaches_ms))
+    return limits
 
 
 def _cut(span: Owed, limits: Mapping[str, int | None]) -> Iterator[Owed]:
@@ -291,8 +304,13 @@ def _has_finer(span: Owed, period: str, payers: Iterable[tuple[Owed, str]], peri
     )
 
 
-def _ask(span: Owed, period: str, grid: Grid | None, *, manner: Manner, now_ms: int) -> Ask:
+def _ask(
+    span: Owed, period: str, grid: Grid | None, *, manner: Manner, now_ms: int, left_ms: int, asked_ms: int
+) -> Ask:
     if grid is None:
         return Ask(period, now_ms)
     end_ms = boundary_at_or_before(grid, span.start_ms) + grid.width_ms
-    return Ask(period, max(now_ms, end_ms + manner.final_after_ms))
+    final_ms = end_ms + manner.final_after_ms
+    if end_ms > left_ms and asked_ms < final_ms:
+        final_ms += manner.width_ms  # The next look comes before that.
+    return Ask(period, max(now_ms, final_ms))

@@ -113,16 +113,18 @@ def gaps(buckets: Iterable[Bucket], start_ms: int, end_ms: int, *, off: Off | No
 
 
 def compacted(
-    buckets: Iterable[Bucket], *, until_ms: int, settled_after_ms: int, grids: Sequence[Grid], but_ms: int
+    buckets: Iterable[Bucket], *, until_ms: int, settled_after_ms: int, grids: Sequence[Grid], newest_ms: int
 ) -> Iterator[Bucket]:
-    """The same with settled neighbours up to `until_ms` put together, but the one that ends at `but_ms`.
+    """The same with settled neighbours up to `until_ms` put together, but the one that ends at `newest_ms`.
 
     What waits for a longer period must not make a series grow with the time that it waits: of each bucket of that
     period it takes the sum alone.
     """
     last: Bucket | None = None
     for bucket in buckets:
-        joins = bucket.end_ms <= until_ms and is_settled(bucket, after_ms=settled_after_ms) and bucket.end_ms != but_ms
+        joins = (
+            bucket.end_ms <= until_ms and is_settled(bucket, after_ms=settled_after_ms) and bucket.end_ms != newest_ms
+        )
         if last is None:
             last = bucket if joins else None
         elif joins and last.end_ms == bucket.start_ms and not _is_boundary(last.end_ms, grids):

@@ -66,11 +66,13 @@ class Manner:
     """How a kind of series is counted. `final_after_ms`: the age from which a bucket does not change any more;
     `settled_after_ms`: that from which a value told need not be asked for again. `hold_ms`: for how long a counter
     waits for a gap to be filled before it goes on without. `estimates`: whether a longer bucket of which a part is not
-    known may be shared out by time. `grids`: those of the longer periods, as far as known.
+    known may be shared out by time. `grids`: those of the longer periods, as far as known; `width_ms`: of the shortest
+    buckets.
     """
 
     final_after_ms: int
     settled_after_ms: int
+    width_ms: int = 0
     hold_ms: int = 0
     estimates: bool = False
     grids: Sequence[Grid] = ()
@@ -157,7 +159,7 @@ def counted(series: Series, buckets: Sequence[Bucket], *, manner: Manner, now_ms
                 until_ms=series.left_ms,
                 settled_after_ms=manner.settled_after_ms,
                 grids=manner.grids,
-                but_ms=newest_ms,
+                newest_ms=newest_ms,
             )
         )
     return replace(

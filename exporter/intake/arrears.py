@@ -30,6 +30,8 @@ __all__ = ["Reckoned", "Repayment", "owed_ms", "reckon", "repay_cpu", "repay_tra
 
 _BUSY_PER_MS = enter(1.0) // 1000
 """A whole VM cannot be busier than all the time."""
+_ONCE = " (nothing, once)"
+"""Added to a period's name where its last answer had nothing of the series."""
 _MOST_KEPT = 1_000
 """Buckets and gaps that a series may keep waiting: a month of 2-hour sums and more. Beyond that the oldest go."""
 
@@ -178,8 +180,7 @@ def _repay(
 ) -> _Paid:
     """The series after an answer of a period; `windows` has one for each of them. None: it has nothing of them."""
     if windows is None:
-        denied_ms = asked_ms - manner.final_after_ms
-        return _Paid(series, 0, 0, _denied(denied, period, denied_ms))
+        return _Paid(series, 0, 0, _denied_nothing_told(denied, period, asked_ms - manner.final_after_ms))
     complete_ms = complete_until_ms(laid_over_each_other(windows), now_ms=asked_ms, idle_after_ms=idle_ms)
     repaid = [
         repay(each, window, manner=manner, complete_ms=complete_ms, most_per_ms=most_per_ms)
@@ -189,7 +190,7 @@ def _repay(
         tuple(each.series for each in repaid),
         max(each.paid_ms for each in repaid),
         max(each.estimated_ms for each in repaid),
-        _denied(denied, period, min(each.denied_ms for each in repaid)),
+        _denied(denied, period, min(each.denied_until_ms for each in repaid)),
     )
 
 
@@ -208,7 +209,15 @@ def _reckon(
     forgiven = [forgive(each, manner=manner, until_ms=until_ms, now_ms=now_ms) for each in series]
     left = tuple(each.series for each in forgiven)
     spans = [span for each in left for span in owed(each, manner=manner)]
-    ask = next_ask(spans, periods, manner=manner, denied=dict(denied), now_ms=now_ms)
+    ask = next_ask(
+        spans,
+        periods,
+        manner=manner,
+        denied=dict(denied),
+        now_ms=now_ms,
+        left_ms=min(each.left_ms for each in left),
+        asked_ms=min(each.asked_ms for each in left),
+    )
     return left, denied if spans else (), max(each.lost_ms for each in forgiven), ask
 
 
@@ -218,8 +227,18 @@ def _overflow_ms(series: Series) -> int:
     return Bucket._make(series.horizon[beyond]).end_ms if beyond > 0 else 0
 
 
-def _denied(denied: tuple[tuple[str, int], ...], period: str, until_ms: int) -> tuple[tuple[str, int], ...]:
+def _denied_nothing_told(
+    denied: tuple[tuple[str, int], ...], period: str, until_ms: int
+) -> tuple[tuple[str, int], ...]:
+    """An answer without anything denies everything, if the one before was like that, too: once may be a bad moment."""
     known = dict(denied)
+    if f"{period}{_ONCE}" not in known:
+        return (*denied, (f"{period}{_ONCE}", until_ms))
+    return _denied(denied, period, until_ms)
+
+
+def _denied(denied: tuple[tuple[str, int], ...], period: str, until_ms: int) -> tuple[tuple[str, int], ...]:
+    known = {each: until for each, until in denied if each != f"{period}{_ONCE}"}
     return tuple({**known, period: max(until_ms, known.get(period, until_ms))}.items())
 
 

@@ -97,6 +97,7 @@ def traffic_manner(grid: Window, grids: Grids) -> Manner:
     return Manner(
         final_after_ms=final_after_ms,
         settled_after_ms=final_after_ms,
+        width_ms=grid.width_ms,
         hold_ms=_HELD_WIDTHS * grid.width_ms,
         estimates=True,
         grids=tuple(grids.values()),
@@ -108,7 +109,12 @@ def cpu_manner(listed: Window, grids: Grids) -> Manner:
     can be sure: it pays for gaps, where it leaves nothing to guess, but corrects nothing that was told; and no counter
     waits a day for it.
     """
-    return Manner(final_after_ms=_changes_for_ms(listed), settled_after_ms=0, grids=tuple(grids.values()))
+    return Manner(
+        final_after_ms=_changes_for_ms(listed),
+        settled_after_ms=0,
+        width_ms=listed.width_ms,
+        grids=tuple(grids.values()),
+    )
 
 
 def _changes_for_ms(shortest: Window) -> int:

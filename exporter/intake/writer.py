@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from exporter.clock import Clock
-from exporter.collectors import LONGER, InventoryReading, Reading, TrafficReading
+from exporter.collectors import LONGER, SHORTEST, InventoryReading, Reading, TrafficReading, nothing_told
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm, aged, is_running
 from exporter.intake.books import Book, Books
 from exporter.intake.entry import Entry, Statistics, enter_reading
@@ -75,6 +75,12 @@ class Intake:
     async def submit(self, reading: Reading) -> None:
         """Hand over a reading; waits while intake is behind."""
         await self._queue.put(reading)
+
+    async def submit_nothing(self, account: str, vm_id: str, collector: str, period: str) -> None:
+        """Take it that the provider has nothing of a VM in that period."""
+        seen_at = self._clock.wall_s()
+        asked_at = seen_at + self._ahead_s[account]
+        await self.submit(nothing_told(account, vm_id, collector, period, asked_at=asked_at, asked_seen_at=seen_at))
 
     async def settled(self) -> None:
         """Wait until everything submitted has been published."""
@@ -157,9 +163,11 @@ class Intake:
         reading, record = entry.reading, entry.record
         vm = self._fleet.vms(reading.account).get(reading.vm_id)
         if vm is not None:
-            has_statistics = bool(record.cpu if reading.collector == "cpu" else record.interfaces)
-            outcome = outcome_after_answer(running=is_running(vm.machine.status), has_statistics=has_statistics)
-            self._fleet.replace(reading.account, [self._shown(record, _with_outcome(vm, reading.collector, outcome))])
+            if reading.period == SHORTEST:  # A longer one tells nothing of how the VM fares now.
+                has_statistics = bool(record.cpu if reading.collector == "cpu" else record.interfaces)
+                outcome = outcome_after_answer(running=is_running(vm.machine.status), has_statistics=has_statistics)
+                vm = _with_outcome(vm, reading.collector, outcome)
+            self._fleet.replace(reading.account, [self._shown(record, vm)])
         self._on_event(entry.told)
         self._on_taken(entry.taken(self._probe(entry)))
 
@@ -169,7 +177,7 @@ class Intake:
         That must be known before something is owed: sums are kept at the bounds of those buckets.
         """
         reading, window, book = entry.reading, entry.window, self._book(entry.reading.account)
-        if book is None or window is None:
+        if book is None or window is None or entry.owes is not None:
             return None
         for period in LONGER[reading.collector]:
             which = (reading.account, period)

@@ -28,7 +28,7 @@ class CpuAccount:
     """CPU counted since the provider's `since_ms` (quanta of busy seconds). `list`: the last one as placed, which
     places the next one. `on_grid`: whether traffic has ever confirmed that place. `off_looks`: in how many looks in a
     row the clock has said that it lies `off_ms` beside. `denied`: longer periods, each with the instant up to which it
-    has told all that it will tell of what is owed.
+    has told all that it will tell of what is owed (one that has told nothing, once, is there under another name).
     """
 
     series: Series

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.collectors import VmCollector
+from exporter.collectors import SHORTEST, VmCollector
 from exporter.fleet import Fleet
-from exporter.gigas import AccountClient, GigasError
+from exporter.gigas import AccountClient, GigasError, NotFound, UnexpectedStatus
 from exporter.intake import Intake, Taken
 from exporter.schedule.due import Due
 from exporter.schedule.pace import after_failure, phase_of
@@ -18,6 +18,7 @@ _SHARE = 4
 """At most a quarter of the looks at one time are looks back: what is missing must not delay what is new for long."""
 _AGAIN_S = 1.0
 """The least between two looks back at a VM; else it is the width of its shortest buckets."""
+_MOST_DOUBLINGS = 5
 _ROUNDED_S = 0.001
 """Counting knows whole milliseconds: what it says to be due so little after an answer was due with it. Who looks once
 does not come back for it."""
@@ -40,13 +41,15 @@ class LookBackFailed:
 @dataclass(slots=True)
 class _Owing:
     """`period`: the one that is to be asked; `is_owed`: since something is missing, not to learn how that period looks.
-    `asked_s`: when one was asked last, monotonic; `failures`: in a row.
+    `asked_s`: when one was asked last, monotonic; `failures`: in a row; `in_vain`: answers in a row after which it is
+    still the same.
     """
 
     period: str
     is_owed: bool
     asked_s: float = -math.inf
     failures: int = 0
+    in_vain: int = 0
 
 
 class LooksBack:
@@ -99,14 +102,21 @@ class LooksBack:
         owing.period, owing.is_owed = period, taken.is_owed
         if taken.vm_id in self._looking or (owing.failures and taken.vm_id in self._due):
             return  # Its answer tells again; and what has failed is due when it has waited for long enough.
-        again_s = owing.asked_s + max(_AGAIN_S, width_s or 0.0)
         delay_s = at - taken.asked_at if at - taken.asked_at > _ROUNDED_S else 0.0
+        if taken.period != SHORTEST:
+            owing.in_vain = owing.in_vain + 1 if taken.period == period and not delay_s else 0
+        pause_s = max(_AGAIN_S, width_s or 0.0) * 2.0 ** min(max(0, owing.in_vain - 1), _MOST_DOUBLINGS)
+        again_s = owing.asked_s + pause_s
         self._due.put(taken.vm_id, max(self._clock.monotonic_s() + delay_s, again_s))
 
     def forget(self, vm_id: str) -> None:
         """It owes nothing, or is gone."""
         self._owing.pop(vm_id, None)
         self._due.drop(vm_id)
+
+    def begin(self) -> None:
+        """Know that nothing is being asked: what was, has ended with the task that did it."""
+        self._looking.clear()
 
     def startable(self) -> str | None:
         """Take out a VM that may be looked back at now; `look` is to follow."""
@@ -138,6 +148,10 @@ class LooksBack:
         owing.asked_s = self._clock.monotonic_s()
         try:
             reading = await self._collector.look(self._client, vm.machine, period=owing.period, width_hint_s=None)
+        except (NotFound, UnexpectedStatus) as error:
+            self._failed(vm_id, owing, error)
+            if owing.is_owed:  # It does not know that period, or nothing of the VM in it: others may.
+                await self._intake.submit_nothing(self._client.account, vm_id, self._name, owing.period)
         except GigasError as error:
             self._failed(vm_id, owing, error)
         else:

@@ -134,6 +134,7 @@ class VmRound:
             self._due.put(taken.vm_id, known.asked_s + delay_s)
 
     async def run(self) -> None:
+        self._back.begin()
         now_s = self._clock.monotonic_s()
         for lost in (vm_id for vm_id in self._watched if vm_id not in self._due):
             self._due.put(lost, now_s)  # It was being looked at when a fault of ours ended this task.
@@ -171,8 +172,14 @@ class VmRound:
 
     async def back_once(self) -> None:
         """Look back at every VM that owes something, as far as that can be paid by now."""
-        while (vm_id := self._startable_back()) is not None:
-            await self._look_back_outliving(vm_id)
+
+        async def work() -> None:
+            while (vm_id := self._startable_back()) is not None:
+                await self._look_back_outliving(vm_id)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(work())
 
     def _know_vms(self) -> None:
         """Make the fleet's VMs the ones that are watched."""

@@ -115,7 +115,7 @@ GRID = Grid(30, 1_200, 10)
 
 
 def together(each: list[Bucket], *, until: int = 90, but: int = 0, grids: tuple[Grid, ...] = (GRID,)) -> list[Plain]:
-    return plain(list(compacted(each, until_ms=until, settled_after_ms=40, grids=grids, but_ms=but)))
+    return plain(list(compacted(each, until_ms=until, settled_after_ms=40, grids=grids, newest_ms=but)))
 
 
 def nine(*, asked: int = OLD) -> list[Bucket]:
