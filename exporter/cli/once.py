@@ -1,14 +1,13 @@
 """`gigas-exporter once`: one collection, for a textfile collector or a look."""
 
 import asyncio
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
 
 from exporter.app import collect_once
+from exporter.cli.files import replacing
 from exporter.cli.options import Reader, settings_options
 from exporter.cli.process import ready_to_log
 from exporter.clock import SystemClock
@@ -36,23 +35,7 @@ def once(read: Reader, output: Path | None) -> None:
         sys.stdout.buffer.write(page)
         sys.stdout.buffer.flush()
     else:
-        _write(page, output)
+        with replacing(output, mode=_READABLE) as file:  # A textfile collector must never read half of it.
+            file.write(page)
     if failed:
         raise click.ClickException("; ".join(str(error) for error in failed.values()))
-
-
-def _write(page: bytes, output: Path) -> None:
-    """Replace the file whole: a textfile collector must never read half of it."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-            try:
-                file.write(page)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(_READABLE)
-                Path(file.name).replace(output)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise click.ClickException(f"cannot write {output}: {error.strerror}") from error

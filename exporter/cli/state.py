@@ -1,17 +1,16 @@
 """`gigas-exporter state`: the ledger looked at, checked, backed up, moved."""
 
 import asyncio
-import contextlib
 import functools
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
+from exporter.cli.files import replacing
 from exporter.cli.state_shown import as_json, as_table
 from exporter.clock import SystemClock
 from exporter.ledger import (
@@ -88,11 +87,8 @@ def export(path: Path, output: Path | None) -> None:
     if output is None:
         _print(lines)
         return
-    try:
-        with _replacing(output) as file:
-            file.writelines(f"{line}\n" for line in lines)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
+    with replacing(output) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 @state.command(name="import")
@@ -130,18 +126,3 @@ def _print(lines: Iterable[str]) -> None:
         # Whoever reads has seen enough. What is still unwritten must not fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(1) from None
-
-
-@contextlib.contextmanager
-def _replacing(output: Path) -> Iterator[IO[str]]:
-    """A file that takes the place of another when it is whole, or not at all. Raises OSError."""
-    with tempfile.NamedTemporaryFile("w", dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-        made = Path(file.name)
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            made.replace(output)
-        except BaseException:
-            made.unlink(missing_ok=True)
-            raise

@@ -213,6 +213,21 @@ async def test_a_disk_that_is_full_for_a_while_costs_nothing(disk: Path) -> None
             await daemon.stop()
 
 
+async def test_a_full_disk_stops_no_start_however_often(disk: Path) -> None:
+    path = disk / "ledger.db"
+    async with provider() as simulated:
+        async with running(simulated, path) as daemon:
+            await eventually(daemon.counts)
+            shown = await daemon.page()
+        for _ in range(3):  # The first one leaves files behind that hold nothing.
+            fill(disk)
+            async with running(simulated, path) as daemon:
+                page = await daemon.page()
+                assert page.vm_ids() == shown.vm_ids()
+                await eventually(lambda: daemon.shows("gigas_exporter_ledger_up", 0))
+                assert len(daemon.said("ledger not written")) == 1
+
+
 async def test_a_disk_that_is_read_only_at_the_start_is_waited_for(disk: Path) -> None:
     path = disk / "folder" / "ledger.db"
     remount(disk, "ro")
