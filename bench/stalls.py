@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tempfile
 import time
 
 import aiohttp
@@ -38,8 +39,9 @@ async def _scrapes(url: str) -> None:
 
 
 async def measure() -> None:
-    """The whole daemon in this process, the provider in another."""
+    """The whole daemon in this process, its ledger on the disk, the provider in another."""
     provider, port = free_port(), free_port()
+    folder = tempfile.TemporaryDirectory()
     simulator = await asyncio.create_subprocess_exec(
         sys.executable, "-c", "from exporter.cli import main; main()", "simulate",
         "--vms", str(VMS), "--step", f"{STEP_S}s", "--listen-address", f"127.0.0.1:{provider}",
@@ -49,6 +51,7 @@ async def measure() -> None:
         "ACCOUNTS__0__ID": "17893",
         "ACCOUNTS__0__API_KEY": "demo-key",
         "API__URL": f"http://127.0.0.1:{provider}",
+        "STATE__PATH": f"{folder.name}/ledger.db",
         "WEB__LISTEN_ADDRESS": f"127.0.0.1:{port}",
         "COLLECT__INVENTORY__INTERVAL": "10s",
         "COLLECT__CPU__INTERVAL": "1s",
@@ -77,6 +80,7 @@ async def measure() -> None:
         await running
     simulator.terminate()
     await simulator.wait()
+    folder.cleanup()
     polls = sum(
         float(line.rpartition(" ")[2])
         for line in own.splitlines()
