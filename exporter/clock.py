@@ -7,7 +7,9 @@ import asyncio
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["Clock", "SystemClock", "let_others_run"]
+
+_NAP_S = 0.0002
 
 
 class Clock(Protocol):
@@ -37,3 +39,12 @@ class SystemClock:
 
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
+
+
+def let_others_run() -> None:
+    """For a thread: let the event loop have the interpreter's lock.
+
+    Whoever gives it up again and again for microseconds, as SQLite's module does at each row, takes it back before
+    another thread has woken up, which then waits for as long as that goes on.
+    """
+    time.sleep(_NAP_S)

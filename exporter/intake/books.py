@@ -145,7 +145,10 @@ class Books:
         books = self._books.items()
         return Batch(
             accounts={key: book.account for key, book in books if book.account_changed},
-            changed={key: [book.records[vm_id] for vm_id in book.changed] for key, book in books if book.changed},
+            # In the order of their keys, which is that of the file's pages.
+            changed={
+                key: [book.records[vm_id] for vm_id in sorted(book.changed)] for key, book in books if book.changed
+            },
             listed={
                 key: {vm_id: _listed(book.listed[vm_id]) for vm_id in book.listed_changed}
                 for key, book in books
