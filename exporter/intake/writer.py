@@ -21,8 +21,8 @@ __all__ = ["Intake"]
 
 _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
-_STEP = 50
-"""Readings or machines taken before others may run: some 0.1 ms each, and 20 ms is the most that a step may take."""
+_STEP = 20
+"""Readings or machines taken before others may run: up to 0.4 ms each, and 20 ms is the most that a step may take."""
 _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
 _PROBED_WIDTHS = 6
