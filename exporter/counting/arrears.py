@@ -180,16 +180,21 @@ def next_ask(
 
 
 def _payment(series: Series, cell: Bucket, *, manner: Manner) -> _Payment | None:
-    """What a longer bucket tells; None where nothing is owed inside it."""
+    """What a longer bucket tells; None where nothing is owed inside it.
+
+    Where it tells only a share, it does not take the place of a value that was told, and may have changed since.
+    """
     inside = list(within(series.buckets(), cell.start_ms, cell.end_ms))
+    counted, unknown_ms = _counted_before_horizon(series, cell)
     is_owed = [
-        bucket.end_ms <= series.left_ms and not is_settled(bucket, after_ms=manner.settled_after_ms)
+        bucket.end_ms <= series.left_ms
+        and not is_settled(bucket, after_ms=manner.settled_after_ms)
+        and not (unknown_ms and is_told(bucket))
         for bucket in inside
     ]
     unpaid = list(compress(inside, is_owed))
     if not unpaid:
         return None
-    counted, unknown_ms = _counted_before_horizon(series, cell)
     rest = cell.value - counted - sum(bucket.value for bucket, owed in zip(inside, is_owed, strict=True) if not owed)
     if unknown_ms:
         rest = rest * _length_ms(unpaid) // (_length_ms(unpaid) + unknown_ms)

@@ -147,6 +147,14 @@ def test_a_longer_bucket_of_which_a_part_is_not_known_is_shared_out_by_time(
     assert (repaid.series.true, repaid.paid_ms, repaid.estimated_ms) == (true, 10, estimated_ms)
 
 
+def test_an_estimate_does_not_take_the_place_of_what_was_told() -> None:
+    young = series("_ 5? 6?", start=90, began_ms=90, from_birth=False)
+    repaid = paid(young, answer("41", start=60))
+    assert repaid.series.true == 7 + 5 + 6
+    told_early = series("4? 5? 6?", start=90, began_ms=90, from_birth=False)
+    assert paid(told_early, answer("41", start=60)).series.true == 4 + 5 + 6
+
+
 def test_where_nothing_is_to_be_estimated_such_a_bucket_pays_nothing_and_is_denied() -> None:
     before = series("_ 5 6", start=30, began_ms=30, from_birth=False)
     repaid = paid(before, answer("41"), manner=replace(MANNER, estimates=False))
