@@ -20,6 +20,10 @@ _ROUNDING = 20
 """A longer bucket may be less than what is counted inside it by its 2**20th part: it is a rounded sum of those."""
 
 
+_MOST_PAID = 60
+"""Longer buckets that are taken from one answer: each costs some 50 µs, and the rest is asked for again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owed:
     """A span that is owed."""
@@ -89,18 +93,21 @@ def repay(
     """
     asked_ms, denied_until_ms = window.asked_ms, window.start_ms
     before = series
-    estimated_ms = 0
+    estimated_ms = paid = 0
     for start_ms in range(window.start_ms, window.end_ms, window.width_ms):
+        if start_ms >= series.left_ms or paid == _MOST_PAID:
+            break
         cell = Bucket(start_ms, start_ms + window.width_ms, 0, asked_ms)
         value = window.values[(start_ms - window.start_ms) // window.width_ms]
         if not (is_settled(cell, after_ms=manner.final_after_ms) and _is_known(series, cell, manner)):
             break
         denied_until_ms = cell.end_ms
-        if value is None or complete_ms is None or cell.end_ms > complete_ms:
+        if cell.end_ms <= before.settled_ms or value is None or complete_ms is None or cell.end_ms > complete_ms:
             continue
         payment = _payment(series, cell._replace(value=value), manner=manner)
         if payment is None or (payment.unknown_ms and not manner.estimates):
             continue
+        paid += 1
         if _is_possible(payment, value, most_per_ms):
             # All of a bucket that does not change any more is complete: a timestamp within it would say that the part
             # before it is known.
