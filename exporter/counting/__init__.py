@@ -8,7 +8,18 @@ once (`horizon`: those that may still change), `arrears` knows what is owed and 
 answers about one window fold alike in either order; what has left the window is counted, owed, or lost.
 """
 
-from exporter.counting.arrears import Ask, Forgiven, Owed, Repaid, forgive, next_ask, owed, repay, unpayable_before_ms
+from exporter.counting.arrears import (
+    Ask,
+    Forgiven,
+    Owed,
+    Repaid,
+    excused,
+    forgive,
+    next_ask,
+    owed,
+    repay,
+    unpayable_before_ms,
+)
 from exporter.counting.cpu import end_hint, place, width_of_time_units
 from exporter.counting.quantum import LARGEST, enter, leave
 from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, moved
@@ -39,6 +50,7 @@ __all__ = [
     "complete_until_ms",
     "end_hint",
     "enter",
+    "excused",
     "fold",
     "forgive",
     "lateness_ms",

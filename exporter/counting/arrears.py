@@ -10,11 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
-from exporter.counting.horizon import boundary_at_or_before, is_settled, is_told, within
+from exporter.counting.horizon import Off, boundary_at_or_before, is_settled, is_told, within
 from exporter.counting.series import Manner, Series, counted
 from exporter.counting.window import Bucket, Grid, Window
 
-__all__ = ["Ask", "Forgiven", "Owed", "Repaid", "forgive", "next_ask", "owed", "repay", "unpayable_before_ms"]
+__all__ = [
+    "Ask",
+    "Forgiven",
+    "Owed",
+    "Repaid",
+    "excused",
+    "forgive",
+    "next_ask",
+    "owed",
+    "repay",
+    "unpayable_before_ms",
+]
 
 _ROUNDING = 20
 """A longer bucket may be less than what is counted inside it by its 2**20th part: it is a rounded sum of those."""
@@ -142,6 +153,21 @@ def forgive(series: Series, *, manner: Manner, until_ms: int, now_ms: int) -> Fo
     return Forgiven(counted(forgiven, kept, manner=manner, now_ms=now_ms), lost_ms)
 
 
+def excused(series: Series, *, manner: Manner, off: Off, now_ms: int) -> Series:
+    """Return the series without gaps in which the machine turns out to have been off: there is nothing to pay.
+
+    After a start, answers may come before the listing that says so.
+    """
+    kept = [
+        part
+        for bucket in series.buckets()
+        for part in ([bucket] if is_told(bucket) or bucket.end_ms > series.left_ms else _outside(bucket, [_span(off)]))
+    ]
+    if kept == series.buckets():
+        return series
+    return counted(series, kept, manner=manner, now_ms=now_ms)
+
+
 def unpayable_before_ms(periods: Mapping[str, Grid | None], *, denied: Mapping[str, int], now_ms: int) -> int | None:
     """Return the instant before which no period can pay any more (None: one may reach back for ever).
 
@@ -264,6 +290,10 @@ def _outside(bucket: Bucket, taken: Iterable[Bucket]) -> Iterator[Bucket]:
             yield from within([bucket], start_ms, other.start_ms)
             start_ms = other.end_ms
     yield from within([bucket], start_ms, bucket.end_ms)
+
+
+def _span(off: Off) -> Bucket:
+    return Bucket(*off, value=0, asked_ms=off[1])
 
 
 def _untold_ms(series: Series) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from exporter.counting.window import Bucket, Grid, Window
 
-__all__ = ["boundary_at_or_before", "compacted", "gaps", "is_settled", "is_told", "merged", "parts", "within"]
+__all__ = ["Off", "boundary_at_or_before", "compacted", "gaps", "is_settled", "is_told", "merged", "parts", "within"]
 
 Off = tuple[int, int]
 """The span in which a machine is known to have been off."""

@@ -14,6 +14,7 @@ from exporter.counting import (
     complete_until_ms,
     end_hint,
     enter,
+    excused,
     forgive,
     next_ask,
     owed,
@@ -138,7 +139,9 @@ def reckon(record: VmRecord, collector: str, *, grids: Grids, now_ms: int) -> Re
         if record.cpu is None:
             return Reckoned(record)
         manner, denied = cpu_manner(record.cpu.list, grids), record.cpu.denied
-        (series,), denied, lost_ms, ask = _reckon((record.cpu.series,), denied, periods, manner=manner, now_ms=now_ms)
+        (series,), denied, lost_ms, ask = _reckon(
+            (record.cpu.series,), denied, periods, manner=manner, off=record.was_off_ms, now_ms=now_ms
+        )
         if (series, denied) == (record.cpu.series, record.cpu.denied):
             return Reckoned(record, lost_ms, ask)
         return Reckoned(replace(record, cpu=replace(record.cpu, series=series, denied=denied)), lost_ms, ask)
@@ -148,7 +151,12 @@ def reckon(record: VmRecord, collector: str, *, grids: Grids, now_ms: int) -> Re
     accounts, asks, lost_ms = dict(record.interfaces), [], 0
     for interface_id, account in record.interfaces.items():
         both, denied, lost, ask = _reckon(
-            (account.receive, account.transmit), account.denied, periods, manner=manner, now_ms=now_ms
+            (account.receive, account.transmit),
+            account.denied,
+            periods,
+            manner=manner,
+            off=record.was_off_ms,
+            now_ms=now_ms,
         )
         lost_ms = max(lost_ms, lost)
         if ask is not None:
@@ -200,10 +208,13 @@ def _reckon(
     periods: Mapping[str, Grid | None],
     *,
     manner: Manner,
+    off: tuple[int, int] | None,
     now_ms: int,
 ) -> tuple[tuple[Series, ...], tuple[tuple[str, int], ...], int, Ask | None]:
     if all(each.settled_ms == each.left_ms for each in series):
         return series, (), 0, None
+    if off is not None:
+        series = tuple(excused(each, manner=manner, off=off, now_ms=now_ms) for each in series)
     limit_ms = unpayable_before_ms(periods, denied=dict(denied), now_ms=now_ms)
     until_ms = max((*(_overflow_ms(each) for each in series), limit_ms or 0))
     forgiven = [forgive(each, manner=manner, until_ms=until_ms, now_ms=now_ms) for each in series]

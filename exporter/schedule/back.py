@@ -19,6 +19,8 @@ _SHARE = 4
 _AGAIN_S = 1.0
 """The least between two looks back at a VM; else it is the width of its shortest buckets."""
 _MOST_DOUBLINGS = 5
+_HOPELESS_AFTER_S = 86_400.0
+"""A period that has failed for a day is taken to have nothing: what nobody tells must be told to be lost in the end."""
 _ROUNDED_S = 0.001
 """Counting knows whole milliseconds: what it says to be due so little after an answer was due with it. Who looks once
 does not come back for it."""
@@ -41,8 +43,8 @@ class LookBackFailed:
 @dataclass(slots=True)
 class _Owing:
     """`period`: the one that is to be asked; `is_owed`: since something is missing, not to learn how that period looks.
-    `asked_s`: when one was asked last, monotonic; `failures`: in a row; `in_vain`: answers in a row after which it is
-    still the same.
+    `asked_s`: when one was asked last, monotonic; `failures`: in a row, since `failing_since_s`; `in_vain`: answers in
+    a row after which it is still the same.
     """
 
     period: str
@@ -50,6 +52,7 @@ class _Owing:
     asked_s: float = -math.inf
     failures: int = 0
     in_vain: int = 0
+    failing_since_s: float | None = None
 
 
 class LooksBack:
@@ -148,14 +151,19 @@ class LooksBack:
         owing.asked_s = self._clock.monotonic_s()
         try:
             reading = await self._collector.look(self._client, vm.machine, period=owing.period, width_hint_s=None)
-        except (NotFound, UnexpectedStatus) as error:
-            self._failed(vm_id, owing, error)
-            if owing.is_owed:  # It does not know that period, or nothing of the VM in it: others may.
-                await self._intake.submit_nothing(self._client.account, vm_id, self._name, owing.period)
         except GigasError as error:
-            self._failed(vm_id, owing, error)
+            since_s = owing.asked_s if owing.failing_since_s is None else owing.failing_since_s
+            is_hopeless = isinstance(error, NotFound | UnexpectedStatus) or owing.asked_s - since_s > _HOPELESS_AFTER_S
+            if is_hopeless and owing.is_owed:  # Others may know that period, or something of the VM in it.
+                owing.failures = 0
+                self._tell(vm_id, owing, error)
+                await self._intake.submit_nothing(self._client.account, vm_id, self._name, owing.period)
+            else:
+                owing.failing_since_s = since_s
+                self._failed(vm_id, owing, error)
         else:
             owing.failures = self._failed_in_a_row = 0
+            owing.failing_since_s = None
             self._held_until_s = -math.inf
             await self._intake.submit(reading)
 
@@ -166,6 +174,9 @@ class LooksBack:
             self._due.put(vm_id, self._after(owing.failures, vm_id))
         if (beyond := self._failed_in_a_row - self._most) >= 0:
             self._held_until_s = self._after(beyond + 1, vm_id)
+        self._tell(vm_id, owing, error)
+
+    def _tell(self, vm_id: str, owing: _Owing, error: GigasError) -> None:
         self._on_event(LookBackFailed(self._client.account, self._name, vm_id, owing.period, owing.is_owed, error))
 
     def _after(self, failures: int, vm_id: str) -> float:

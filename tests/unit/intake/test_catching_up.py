@@ -11,6 +11,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.collectors import SHORTEST, CpuReading, InventoryReading, Reading, TrafficReading
 from exporter.counting import Ask, Grid, Series, leave
+from exporter.counting.horizon import is_told
 from exporter.fleet import AccountView, Fleet
 from exporter.intake import CommitFailed, Committed, Intake, IntakeEvent, ReadingTaken, Taken
 from exporter.intake.arrears import owed_ms, reckon, repay_cpu, repay_traffic
@@ -424,3 +425,20 @@ async def test_flush_hands_over_what_could_not_be_written_and_only_that() -> Non
         commits = len(at_work.ledger.batches)
         await at_work.intake.flush()
         assert len(at_work.ledger.batches) == commits
+
+
+def test_a_gap_in_which_the_machine_turns_out_to_have_been_off_is_owed_no_more() -> None:
+    """After a start, answers may come before the listing."""
+    counted = Counted(GRIDS)
+    counted.take(*map(look, (61, 81, 101)))
+    counted.list(at=102, running=False, before=counted.record)
+    counted.take(look(361))
+    assert max(gap_ends(counted)) > 102_000
+    counted.list(at=362, running=False, before=counted.record)
+    counted.take(look(363))
+    assert max(gap_ends(counted), default=0) <= 102_000
+    assert counted.lost_s == []
+
+
+def gap_ends(counted: Counted) -> list[int]:
+    return [bucket.end_ms for bucket in counted.record.interfaces["45"].receive.buckets() if not is_told(bucket)]

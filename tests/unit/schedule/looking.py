@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from exporter.clock import Clock, SystemClock
 from exporter.collectors import SHORTEST, InterfaceReading, InventoryReading, TrafficReading
 from exporter.fleet import AccountView, Fleet, Machine
-from exporter.gigas import AccountClient, ApiKey, ClientOptions, GigasError, NotFound, open_session
+from exporter.gigas import AccountClient, ApiKey, ClientOptions, GigasError, NotFound, ServerError, open_session
 from exporter.intake import Intake, Taken
 from exporter.ledger import MemoryLedger
 from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed, VmRound
@@ -18,7 +18,7 @@ from exporter.schedule.back import LooksBack
 from exporter.settings import SecretText
 from tests.builders import machine, strip, vm
 
-__all__ = ["ACCOUNT", "Looking", "LookingBack", "looking", "looking_back", "not_found"]
+__all__ = ["ACCOUNT", "Looking", "LookingBack", "looking", "looking_back", "not_found", "overloaded"]
 
 ACCOUNT = "production"
 WIDTH_S, LONGER_S = 100, 600
@@ -145,6 +145,10 @@ class Looking:
 
 def not_found(cause: str = "HTTP 404") -> GigasError:
     return NotFound(ACCOUNT, "bw_stats", 404, cause=cause)
+
+
+def overloaded(cause: str = "HTTP 503") -> GigasError:
+    return ServerError(ACCOUNT, "bw_stats", 503, cause=cause)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from exporter.schedule import TaskFailed
-from tests.unit.schedule.looking import ACCOUNT, WIDTH_S, Looking, looking, looking_back, not_found
+from tests.unit.schedule.looking import ACCOUNT, WIDTH_S, Looking, looking, looking_back, not_found, overloaded
 from tests.waiting import eventually
 
 
@@ -65,7 +65,7 @@ async def test_a_quarter_of_the_workers_at_most_look_back(workers: int, at_once:
 
 async def test_a_vm_that_fails_is_asked_again_ever_later_whatever_its_other_looks_say() -> None:
     async with looking_back("a", workers=100) as at_work:
-        at_work.provider.longer["a"] = not_found("HTTP 500")
+        at_work.provider.longer["a"] = overloaded("HTTP 500")
         at_work.owes("a")
         waited = []
         for _ in range(4):
@@ -87,7 +87,7 @@ async def test_a_vm_that_fails_is_asked_again_ever_later_whatever_its_other_look
 async def test_a_vm_that_was_answered_has_not_failed_before() -> None:
     async with looking_back("a", workers=100) as at_work:
         waited = []
-        for answer in (not_found(), not_found(), 1, not_found()):
+        for answer in (overloaded(), overloaded(), 1, overloaded()):
             at_work.provider.longer["a"] = answer
             at_work.owes("a")
             at_work.clock.now_s += max(WIDTH_S, at_work.back.wait_s() or 0.0)
@@ -114,7 +114,7 @@ async def test_a_vm_is_not_looked_back_at_twice_at_the_same_time() -> None:
 async def test_while_all_fail_one_at_a_time_is_tried_and_when_one_is_answered_the_others_follow() -> None:
     vm_ids = [f"vm-{number:03}" for number in range(200)]
     async with looking_back(*vm_ids, workers=32) as at_work:
-        at_work.provider.longer = dict.fromkeys(vm_ids, not_found())
+        at_work.provider.longer = dict.fromkeys(vm_ids, overloaded())
         for vm_id in vm_ids:
             at_work.owes(vm_id)
         assert len(await at_work.begin()) == 8
@@ -135,7 +135,7 @@ async def test_while_all_fail_one_at_a_time_is_tried_and_when_one_is_answered_th
 async def test_a_vm_that_fails_alone_holds_up_no_other() -> None:
     vm_ids = [f"vm-{number:03}" for number in range(20)]
     async with looking_back("bad", *vm_ids, workers=8) as at_work:
-        at_work.provider.longer["bad"] = not_found()
+        at_work.provider.longer["bad"] = overloaded()
         for vm_id in ("bad", *vm_ids):
             at_work.owes(vm_id)
         assert len(await at_work.begin()) == 21
@@ -155,7 +155,7 @@ async def test_a_vm_that_is_gone_is_forgotten() -> None:
 
 async def test_a_vm_that_goes_while_it_fails_is_not_asked_again() -> None:
     async with looking_back("a", workers=100) as at_work:
-        at_work.provider.longer["a"] = not_found()
+        at_work.provider.longer["a"] = overloaded()
         at_work.provider.hanging_longer = asyncio.Event()
         at_work.owes("a")
         async with asyncio.TaskGroup() as group:
@@ -177,7 +177,7 @@ async def test_vms_count_as_owing_when_something_is_missing_and_not_when_a_perio
         at_work.owes("b", in_s=5_000.0)
         at_work.owes("c", is_owed=False)
         assert at_work.back.owing == 2
-        at_work.provider.longer["c"] = not_found()
+        at_work.provider.longer["c"] = overloaded()
         await at_work.begin()
         assert [event.is_owed for event in at_work.failures] == [False]
         at_work.owes_nothing("a")
@@ -190,7 +190,7 @@ async def test_a_look_back_that_was_cut_off_or_met_a_fault_of_ours_is_due_again_
 ) -> None:
     async with looking_back("a", workers=100) as at_work:
         at_work.owes("a")
-        for error in (*[not_found()] * failures, ZeroDivisionError("a bug")):
+        for error in (*[overloaded()] * failures, ZeroDivisionError("a bug")):
             at_work.provider.longer["a"] = error
             at_work.clock.now_s += at_work.back.wait_s() or 0.0
             vm_id = at_work.back.startable()
@@ -275,3 +275,12 @@ async def test_a_bug_that_a_look_back_meets_ends_no_other_look() -> None:
         assert {vm_id for vm_id, _ in at_work.provider.asked_longer} == {"a", "b"}
         bugs = [event for event in at_work.events if isinstance(event, TaskFailed)]
         assert [(bug.task, type(bug.error)) for bug in bugs] == [("production/traffic", ZeroDivisionError)]
+
+
+async def test_a_period_that_the_provider_does_not_know_is_an_answer_and_holds_nobody_back() -> None:
+    async with looking_back("a", "b", "c") as at_work:
+        at_work.provider.longer = dict.fromkeys("abc", not_found())
+        for vm_id in "abc":
+            at_work.owes(vm_id)
+        assert await at_work.begin() == ["a", "b", "c"]
+        assert [event.error.code for event in at_work.failures] == ["404"] * 3
