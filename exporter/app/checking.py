@@ -8,7 +8,7 @@ from typing import TypeVar
 from exporter.app.units import Finding, cores_of, cpu_finding, traffic_evidence, traffic_finding, windows_of
 from exporter.app.watch import client_of, collector_options, session_of
 from exporter.clock import Clock
-from exporter.collectors import Inventory, InventoryReading
+from exporter.collectors import LONGER, SHORTEST, Inventory, InventoryReading
 from exporter.counting import width_of_time_units
 from exporter.fleet import Machine
 from exporter.gigas import (
@@ -31,8 +31,7 @@ T = TypeVar("T")
 _LOOKED_AT = 5
 """So many VMs' shortest traffic windows are read: with all other requests that is about a dozen an account."""
 _BUSIEST = 3
-_SHORTEST = "-1H"
-_LONGER = ("-1day", "-1M")
+_LONGER = LONGER["traffic"][:2]
 """Each is compared with the one before; the second only where the first does not tell."""
 _OF_ONE_VM = (NotFound, UnexpectedStatus, ServerError, InvalidAnswer)
 """What may be wrong with one VM or one period. Anything else, a credential or a connection, is wrong with all."""
@@ -73,12 +72,12 @@ async def _of_statistics(
         return
     # VMs with many cores are likely to be busy, and one core cannot tell what 100 % is of.
     largest = sorted(online, key=cores_of, reverse=True)[:_LOOKED_AT]
-    traffic, troubles = await _each(largest, lambda vm_id: client.bw_stats(vm_id, _SHORTEST))
+    traffic, troubles = await _each(largest, lambda vm_id: client.bw_stats(vm_id, SHORTEST))
     for machine, error in troubles:
         yield _of_machine(account, machine, f"{error.endpoint}: {error.cause}")
-    shortest = windows_of(_SHORTEST, traffic)
+    shortest = windows_of(SHORTEST, traffic)
     busiest = sorted(traffic, key=lambda each: (cores_of(each) > 1, shortest.moved(each)), reverse=True)[:_BUSIEST]
-    usage, troubles = await _each(busiest, lambda vm_id: client.cpu_stats(vm_id, _SHORTEST))
+    usage, troubles = await _each(busiest, lambda vm_id: client.cpu_stats(vm_id, SHORTEST))
     for machine, error in troubles:
         yield _of_machine(account, machine, f"{error.endpoint}: {error.cause}")
     for machine in usage:
@@ -124,7 +123,7 @@ async def _unit_of_traffic(
     client: AccountClient, shortest: Mapping[Machine, Answer[BwStats]], configured: str
 ) -> Finding:
     """Compare periods until two of them tell. What the provider lacks is no failure."""
-    finer, untold = windows_of(_SHORTEST, shortest), []
+    finer, untold = windows_of(SHORTEST, shortest), []
     for period in _LONGER:
         try:
             answers, _ = await _each(shortest, partial(_longer, client, period))

@@ -26,7 +26,7 @@ from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, m
 from exporter.counting.spells import Spell, observe, unseen
 from exporter.counting.strip import Strip, bucket_width, width_ms
 from exporter.counting.units import Balance, Load, PercentOf, TrafficUnit, percent_of, traffic_unit, weigh
-from exporter.counting.window import Bucket, Grid, Window, complete_until_ms, to_ms
+from exporter.counting.window import Bucket, Grid, Window, changes_for_ms, complete_until_ms, to_ms
 
 __all__ = [
     "LARGEST",
@@ -47,6 +47,7 @@ __all__ = [
     "Window",
     "begin",
     "bucket_width",
+    "changes_for_ms",
     "complete_until_ms",
     "end_hint",
     "enter",

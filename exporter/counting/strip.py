@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.counting.window import Bucket, Window
+from exporter.counting.window import Bucket, Window, changes_for_ms
 
 __all__ = ["Strip", "bucket_width", "width_ms"]
 
@@ -13,8 +13,6 @@ _MISSING_SHARE = 4
 More would turn a change of width (12 buckets become 6) into half a window of missing ones."""
 _TOLERATED = 8
 """A span may be an eighth of a bucket off: a window's ends need not be of one instant."""
-_CHANGES_FOR, _CHANGES_OF = 2, 3
-"""For two thirds of the shortest window a bucket may still change."""
 _DAY_S = 86_400.0
 
 
@@ -101,7 +99,7 @@ def _evidence(strips: Iterable[tuple[Strip, Iterable[Bucket]]], width_ms: int) -
                 continue
             if before.value == bucket.value:
                 balance += bool(bucket.value)
-            elif (before.asked_ms - before.end_ms) * _CHANGES_OF >= (strip.end_ms - strip.begin_ms) * _CHANGES_FOR:
+            elif before.asked_ms - before.end_ms >= changes_for_ms(strip.end_ms - strip.begin_ms):
                 balance -= 1
     return balance
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Bucket", "Grid", "Window", "complete_until_ms", "to_ms"]
+__all__ = ["Bucket", "Grid", "Window", "changes_for_ms", "complete_until_ms", "to_ms"]
 
 
 def to_ms(at_s: float) -> int:
@@ -14,6 +14,16 @@ def to_ms(at_s: float) -> int:
     1407060000250
     """
     return round(at_s * 1000)
+
+
+def changes_for_ms(span_ms: int) -> int:
+    """For how long after its end a bucket may change, where the shortest window spans that: two thirds of it. A look
+    that comes later than that finds it as it is.
+
+    >>> changes_for_ms(3_600_000)
+    2400000
+    """
+    return span_ms * 2 // 3
 
 
 class Bucket(NamedTuple):

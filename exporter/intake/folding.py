@@ -12,6 +12,7 @@ from exporter.counting import (
     Strip,
     Window,
     begin,
+    changes_for_ms,
     complete_until_ms,
     end_hint,
     fold,
@@ -49,8 +50,6 @@ _BESIDE_LOOKS = 5
 _WATCHED_WIDTHS = 2
 """For so long a new series is watched before a zero behind filled buckets is believed: within that a bucket that is
 merely late is filled, which tells how late buckets are here."""
-_CHANGES_FOR = (2, 3)
-"""For so much of the shortest window a bucket may still change. A look that comes later than that finds it as it is."""
 _HELD_WIDTHS = 6
 """For so long a traffic counter waits for a gap to be filled. Mostly that takes seconds, and until then nobody could
 say which of the buckets before its timestamp it holds."""
@@ -93,7 +92,7 @@ def idle_after_ms(*, width_ms: int, late_ms: int) -> int:
 
 def traffic_manner(grid: Window, grids: Grids) -> Manner:
     """How traffic is counted, where the shortest window is that `grid`."""
-    final_after_ms = _changes_for_ms(grid)
+    final_after_ms = changes_for_ms(grid.end_ms - grid.start_ms)
     return Manner(
         final_after_ms=final_after_ms,
         settled_after_ms=final_after_ms,
@@ -110,16 +109,11 @@ def cpu_manner(listed: Window, grids: Grids) -> Manner:
     waits a day for it.
     """
     return Manner(
-        final_after_ms=_changes_for_ms(listed),
+        final_after_ms=changes_for_ms(listed.end_ms - listed.start_ms),
         settled_after_ms=0,
         width_ms=listed.width_ms,
         grids=tuple(grids.values()),
     )
-
-
-def _changes_for_ms(shortest: Window) -> int:
-    share, of = _CHANGES_FOR
-    return (shortest.end_ms - shortest.start_ms) * share // of
 
 
 def fold_machine(

@@ -102,6 +102,8 @@ class LooksBack:
             return
         period, at = taken.owes
         owing = self._owing.setdefault(taken.vm_id, _Owing(period, taken.is_owed))
+        if owing.period != period:
+            owing.failing_since_s = None
         owing.period, owing.is_owed = period, taken.is_owed
         if taken.vm_id in self._looking or (owing.failures and taken.vm_id in self._due):
             return  # Its answer tells again; and what has failed is due when it has waited for long enough.
