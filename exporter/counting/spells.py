@@ -13,8 +13,8 @@ class Spell:
     """What is known of one machine's locks (or suspensions). Instants are UNIX seconds: `…_seen_at` of our clock,
     `looked_at` of the provider's.
 
-    `since_seen_at`: when the present one was first seen, None while there is none. `begun`: how many were seen to
-    begin. `lasted_s`: for how long one was seen, from look to look.
+    `looked_…`: of the last look that saw one, or its end. `since_seen_at`: when the present one was first seen, None
+    while there is none. `begun`: how many were seen to begin. `lasted_s`: for how long one was seen, from look to look.
     """
 
     looked_seen_at: float
@@ -35,6 +35,7 @@ def unseen(*, on: bool, seen_at: float, at: float) -> Spell:
 
 def observe(spell: Spell, *, on: bool, seen_at: float, at: float) -> Spell:
     """Return the state after one more look. A lock seen before and after a time when nobody looked lasted through it.
+    While there is none, a look changes nothing.
 
     >>> spell = observe(unseen(on=False, seen_at=0.0, at=7.0), on=True, seen_at=60.0, at=67.0)
     >>> observe(spell, on=True, seen_at=180.0, at=187.0).lasted_s
@@ -43,9 +44,11 @@ def observe(spell: Spell, *, on: bool, seen_at: float, at: float) -> Spell:
     locked = spell.since_seen_at is not None
     if on != locked:
         return Spell(seen_at, at, seen_at if on else None, spell.begun + on, spell.lasted_s)
+    if not on:
+        return spell
     passed_s, passed_there_s = seen_at - spell.looked_seen_at, at - spell.looked_at
     if abs(passed_s - passed_there_s) > _SET_S:
         passed_s = min(passed_s, passed_there_s)
     # A clock that was set back must not take time away.
-    lasted_s = spell.lasted_s + max(0.0, passed_s) * on
+    lasted_s = spell.lasted_s + max(0.0, passed_s)
     return replace(spell, looked_seen_at=seen_at, looked_at=at, lasted_s=lasted_s)

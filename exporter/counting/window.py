@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["Bucket", "Grid", "Window", "changes_for_ms", "complete_until_ms", "to_ms"]
@@ -51,11 +52,18 @@ class Window:
 
     def buckets(self) -> Iterator[Bucket]:
         """The buckets that have a value, oldest first."""
-        start = self.start_ms
-        for value in self.values:
+        bounds = _bounds(self.start_ms, self.width_ms, len(self.values))
+        for value, start_ms, end_ms in zip(self.values, bounds, bounds[1:], strict=False):
             if value is not None:
-                yield Bucket(start, start + self.width_ms, value, self.asked_ms)
-            start += self.width_ms
+                yield Bucket(start_ms, end_ms, value, self.asked_ms)
+
+
+@lru_cache(256)
+def _bounds(start_ms: int, width_ms: int, count: int) -> tuple[int, ...]:
+    """The bounds of so many buckets. VMs that share a grid share these numbers: two a bucket, of 32 bytes each, are a
+    quarter of what a VM's buckets take.
+    """
+    return tuple(range(start_ms, start_ms + count * width_ms + 1, width_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,13 @@ class Book:
         self.changed.add(record.vm_id)
         self.gone.discard(record.vm_id)
 
-    def put_listed(self, machine: Machine) -> None:
-        if self.listed.get(machine.vm_id) != machine:
-            self.listed[machine.vm_id] = machine
-            self.listed_changed.add(machine.vm_id)
+    def put_listed(self, machine: Machine) -> bool:
+        """Return whether it is another than before."""
+        if self.listed.get(machine.vm_id) == machine:
+            return False
+        self.listed[machine.vm_id] = machine
+        self.listed_changed.add(machine.vm_id)
+        return True
 
     def drop(self, vm_ids: Iterable[str]) -> None:
         """Those VMs are gone."""

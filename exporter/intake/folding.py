@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from types import MappingProxyType
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
@@ -119,7 +120,9 @@ def cpu_manner(listed: Window, grids: Grids) -> Manner:
 def fold_machine(
     record: VmRecord | None, machine: Machine, *, asked_at: float, asked_seen_at: float, listed_before: bool
 ) -> VmRecord:
-    """The record after a listing that has the VM. `listed_before`: whether an earlier one was complete, too."""
+    """The record after a listing that has the VM: the same one where that tells nothing new. `listed_before`: whether
+    an earlier one was complete, too.
+    """
     running = is_running(machine.status)
     if record is None:
         return VmRecord(
@@ -137,7 +140,7 @@ def fold_machine(
         running_since_ms = to_ms(asked_at) if record.running_since_ms is None else record.running_since_ms
     else:
         running_since_ms = None
-    return replace(
+    listed = replace(
         record,
         name=machine.name,
         renames=record.renames + (machine.name != record.name),
@@ -147,6 +150,11 @@ def fold_machine(
         lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at, at=asked_at),
         suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
     )
+    return record if _LISTED(listed) == _LISTED(record) else listed
+
+
+_LISTED = attrgetter("name", "absences", "running_since_ms", "was_off_ms", "lock", "suspension")
+"""What a listing may change of a record; `renames` change with the name."""
 
 
 def _off_since_ms(record: VmRecord, asked_at: float) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
 _STEP = 20
 """Readings or machines taken before others may run: up to 0.4 ms each, and 20 ms is the most that a step may take."""
+_LISTED_STEP = 200
+"""Machines of a listing that are compared with what is known: some 10 µs each."""
 _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
 _PROBED_WIDTHS = 6
@@ -54,6 +57,8 @@ class Intake:
         self._order = Order()
         self._probed_until_ms: dict[tuple[str, str], int] = {}
         self._ahead_s: defaultdict[str, float] = defaultdict(float)
+        self._stale_after_shown_s: dict[str, float] = {}
+        """With which setting the snapshots of an account were made."""
 
     async def open_account(self, view: AccountView) -> None:
         """Load what is remembered of an account and show it; its readings may come from now on."""
@@ -192,7 +197,8 @@ class Intake:
         if book is None or view is None:
             return
         renamed: list[tuple[str, str]] = []
-        for machines in _steps(reading.machines):
+        news: set[str] = set()
+        for machines in _steps(reading.machines, _LISTED_STEP):
             for machine in machines:
                 before = book.records.get(machine.vm_id)
                 record = fold_machine(
@@ -202,8 +208,10 @@ class Intake:
                     asked_seen_at=reading.asked_seen_at,
                     listed_before=view.listed,
                 )
-                book.put(record)
-                book.put_listed(machine)
+                if record is not before:
+                    book.put(record)
+                if book.put_listed(machine) or record is not before:
+                    news.add(machine.vm_id)
                 if before is not None and before.name != record.name:
                     renamed.append((before.name, record.name))
             await self._clock.sleep(0)
@@ -215,21 +223,30 @@ class Intake:
         book.note_listed()
         self._order.forget(reading.account, gone)
         await self._books.commit()
-        await self._publish_listing(reading, book, gone, renamed)
+        await self._publish_listing(reading, book, news, gone, renamed)
 
     async def _publish_listing(
-        self, reading: InventoryReading, book: Book, leaving: list[str], renamed: list[tuple[str, str]]
+        self,
+        reading: InventoryReading,
+        book: Book,
+        news: AbstractSet[str],
+        leaving: list[str],
+        renamed: list[tuple[str, str]],
     ) -> None:
         before, records = dict(self._fleet.vms(reading.account)), book.records
         self._fleet.replace(reading.account, (), leaving)
-        for machines in _steps(reading.machines):
+        is_anew = self._stale_after_shown_s.get(reading.account) != self.stale_after_s
+        self._stale_after_shown_s[reading.account] = self.stale_after_s
+        listed = [machine.vm_id for machine in reading.machines]
+        shown = [vm_id for vm_id in listed if is_anew or vm_id in news or vm_id not in before]
+        for few in _steps(shown):
             if self._book(reading.account) is not book:
                 return  # It went, or became another account of the provider's, meanwhile.
             self._fleet.replace(
                 reading.account,
                 [
-                    self._shown(records[machine.vm_id], _listed(before.get(machine.vm_id), reading.account, machine))
-                    for machine in machines
+                    self._shown(records[vm_id], _listed(before.get(vm_id), reading.account, book.listed[vm_id]))
+                    for vm_id in few
                 ],
             )
             await self._clock.sleep(0)
@@ -261,8 +278,8 @@ class Intake:
         return aged(snapshot, now_s=self._clock.wall_s())
 
 
-def _steps(each: Sequence[_Each]) -> Iterator[Sequence[_Each]]:
-    return (each[first : first + _STEP] for first in range(0, len(each), _STEP))
+def _steps(each: Sequence[_Each], step: int = _STEP) -> Iterator[Sequence[_Each]]:
+    return (each[first : first + step] for first in range(0, len(each), step))
 
 
 def _with_outcome(vm: Vm, collector: str, outcome: Outcome) -> Vm:
