@@ -64,6 +64,7 @@ def _vm(record: VmRecord) -> Mapping[str, Any]:
         "locked_seconds": record.lock.lasted_s,
         "suspended_since_timestamp_seconds": record.suspension.since_seen_at,
         "renames": record.renames,
+        "status_changes": record.status_changes,
     }
 
 

@@ -1,8 +1,9 @@
 """The VMs of an account, as the list shows them."""
 
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from sys import intern
 from zoneinfo import ZoneInfo
 
 from exporter.collectors.options import Options
@@ -13,6 +14,7 @@ from exporter.gigas import AccountClient, MachineDocument
 __all__ = ["Inventory", "in_shard"]
 
 _BYTES = {"MiB": 2**20, "MB": 10**6}
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in whichever zone the time is that it is taken from
 
 
 def in_shard(*, account_id: str, vm_id: str, index: int, total: int) -> bool:
@@ -33,21 +35,32 @@ class Inventory:
 
     async def collect(self, client: AccountClient) -> InventoryReading:
         asked = {field: values[0] for field, values in self._options.filters.items() if len(values) == 1}
-        listing = await client.list_machines(asked)
-        kept = {field: values for field, values in self._options.filters.items() if len(values) > 1}
+        listing = await client.list_machines(asked, self._keeping(client.account_id))
         return InventoryReading(
             account=client.account,
-            machines=tuple(
-                machine_of(document, timezone=self._options.timezone, memory_unit=self._options.memory_unit)
-                for document in listing.machines
-                if _passes(document, kept) and self._is_ours(client.account_id, document.id)
+            machines=listing.machines,
+            unreadable=tuple(
+                broken
+                for broken in listing.broken
+                if broken.machine_id is None or self._is_ours(client.account_id, broken.machine_id)
             ),
-            unreadable=listing.broken,
             duplicates=listing.duplicates,
             asked_at=listing.asked_at,
             asked_seen_at=listing.asked_seen_at,
             credential_expires_at=client.credential_expires_at,
         )
+
+    def _keeping(self, account_id: str) -> Callable[[MachineDocument], Machine | None]:
+        """What becomes of a document: nothing, where the VM is another shard's or does not pass."""
+        options = self._options
+        filters = {field: values for field, values in options.filters.items() if len(values) > 1}
+
+        def keep(document: MachineDocument) -> Machine | None:
+            if not (self._is_ours(account_id, document.id) and _passes(document, filters)):
+                return None
+            return machine_of(document, timezone=options.timezone, memory_unit=options.memory_unit)
+
+        return keep
 
     def _is_ours(self, account_id: str, vm_id: str) -> bool:
         index, total = self._options.shard_index, self._options.shard_total
@@ -55,20 +68,22 @@ class Inventory:
 
 
 def machine_of(document: MachineDocument, *, timezone: ZoneInfo, memory_unit: str) -> Machine:
-    """The document in our terms: absent texts as "", memory in bytes, times as UNIX seconds."""
+    """The document in our terms: absent texts as "", memory in bytes, times as UNIX seconds. What is the same for many
+    VMs is there once.
+    """
     return Machine(
         vm_id=document.id,
         label=document.label or "",
         hostname=document.hostname or "",
-        status=document.status,
-        type=document.type or "",
-        cpu_type=document.cpu_type or "",
-        operating_system=document.operating_system or "",
-        operating_system_distro=document.operating_system_distro or "",
-        hypervisor_id=document.hypervisor_id or "",
-        location_id=document.location_id or "",
-        template_id=document.template_id or "",
-        boot_type=document.boot_type or "",
+        status=intern(document.status),
+        type=intern(document.type or ""),
+        cpu_type=intern(document.cpu_type or ""),
+        operating_system=intern(document.operating_system or ""),
+        operating_system_distro=intern(document.operating_system_distro or ""),
+        hypervisor_id=intern(document.hypervisor_id or ""),
+        location_id=intern(document.location_id or ""),
+        template_id=intern(document.template_id or ""),
+        boot_type=intern(document.boot_type or ""),
         cpus=document.cpus,
         cpu_shares=document.cpu_shares,
         memory_bytes=None if document.memory is None else document.memory * _BYTES[memory_unit],
@@ -84,7 +99,10 @@ def machine_of(document: MachineDocument, *, timezone: ZoneInfo, memory_unit: st
 def _unix_seconds(at: datetime | None, timezone: ZoneInfo) -> float | None:
     if at is None:
         return None
-    return (at if at.tzinfo is not None else at.replace(tzinfo=timezone)).timestamp()
+    if at.tzinfo is not None:
+        return at.timestamp()
+    # What `at.replace(tzinfo=timezone).timestamp()` is, in a sixth of its time.
+    return (at - _EPOCH - (timezone.utcoffset(at) or timedelta())).total_seconds()
 
 
 def _passes(document: MachineDocument, filters: Mapping[str, tuple[str, ...]]) -> bool:

@@ -1,7 +1,7 @@
 """What a collector brings home: an answer of the provider in our terms, nothing counted yet."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from exporter.counting import Strip
 from exporter.fleet import Machine
@@ -56,8 +56,7 @@ class CpuReading:
     collector: ClassVar[str] = "cpu"
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceReading:
+class InterfaceReading(NamedTuple):
     """Bytes of one interface, both directions over the same buckets."""
 
     interface_id: str

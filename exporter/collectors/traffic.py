@@ -2,7 +2,7 @@
 
 from exporter.collectors.options import Options
 from exporter.collectors.reading import SHORTEST, InterfaceReading, TrafficReading
-from exporter.counting import Strip, enter, to_ms
+from exporter.counting import Strip, entered, to_ms
 from exporter.fleet import Machine
 from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic
 
@@ -33,17 +33,15 @@ class Traffic:
 
     def _interfaces(self, answer: Answer[BwStats]) -> tuple[InterfaceReading, ...]:
         document = answer.document
-        count = 1 + max((number for interface in document.interfaces for number in interface.buckets), default=-1)
+        count = 1 + max((max(interface.buckets, default=-1) for interface in document.interfaces), default=-1)
         if document.date_from is None or document.date_to is None:
             return ()
         begin_ms, end_ms, asked_ms = to_ms(document.date_from), to_ms(document.date_to), to_ms(answer.asked_at)
 
         def strip(interface: InterfaceTraffic, way: int) -> Strip:
-            values = {
-                number: None if (value := bucket[way]) is None else enter(value)
-                for number, bucket in interface.buckets.items()
-            }
-            return Strip(begin_ms, end_ms, count, values, asked_ms, self._per_second)
+            values = entered([bucket[way] for bucket in interface.buckets.values()])
+            numbered = dict(zip(interface.buckets, values, strict=True))
+            return Strip(begin_ms, end_ms, count, numbered, asked_ms, self._per_second)
 
         return tuple(
             InterfaceReading(

@@ -21,7 +21,7 @@ from exporter.counting.arrears import (
     unpayable_before_ms,
 )
 from exporter.counting.cpu import end_hint, place, width_of_time_units
-from exporter.counting.quantum import LARGEST, enter, leave
+from exporter.counting.quantum import LARGEST, enter, entered, leave
 from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, moved
 from exporter.counting.spells import Spell, observe, unseen
 from exporter.counting.strip import Strip, bucket_width, width_ms
@@ -51,6 +51,7 @@ __all__ = [
     "complete_until_ms",
     "end_hint",
     "enter",
+    "entered",
     "excused",
     "fold",
     "forgive",

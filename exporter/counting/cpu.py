@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from exporter.counting.window import Window
 
@@ -22,6 +23,7 @@ _FARTHEST = 64
 """How far ends are tried: the shortest lists have a dozen chunks."""
 
 
+@lru_cache(64)
 def width_of_time_units(text: str | None) -> float | None:
     """Return the seconds that `time_units` names, in whatever spelling, or None if it names none.
 

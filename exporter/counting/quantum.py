@@ -1,8 +1,10 @@
 """Values as integers, so that years of sums neither drift nor depend on their order."""
 
-__all__ = ["LARGEST", "enter", "leave"]
+from collections.abc import Iterable
 
-_QUANTA_PER_UNIT = 2**40
+__all__ = ["LARGEST", "enter", "entered", "leave"]
+
+_QUANTA_PER_UNIT = 2.0**40
 """Any double of 4 096 or more is a whole number of quanta: a double has 53 bits, 2**12 * 2**40 is the 53rd."""
 
 LARGEST = 2.0**60
@@ -16,6 +18,11 @@ def enter(value: float) -> int:
     True
     """
     return round(value * _QUANTA_PER_UNIT)
+
+
+def entered(values: Iterable[float | None]) -> list[int | None]:
+    """Return values in quanta, as `enter` does with each; None stays None."""
+    return [None if value is None else round(value * _QUANTA_PER_UNIT) for value in values]
 
 
 def leave(quanta: int) -> float:

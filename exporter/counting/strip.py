@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exporter.counting.window import Bucket, Window, changes_for_ms
 
@@ -16,17 +16,16 @@ _TOLERATED = 8
 _DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
+class Strip(NamedTuple):
     """Values by their number, over `[begin_ms, end_ms)`; None: the answer has none.
 
-    `count`: one more than the largest number in the whole answer. Values are quanta of a bucket, or of a second of it
+    `length`: one more than the largest number in the whole answer. Values are quanta of a bucket, or of a second of it
     (`per_second`).
     """
 
     begin_ms: int
     end_ms: int
-    count: int
+    length: int
     values: Mapping[int, int | None]
     asked_ms: int
     per_second: bool = False
@@ -37,16 +36,16 @@ class Strip:
         >>> Strip(0, 60, 2, {0: 5, 1: 7}, asked_ms=60).window(20)
         Window(start_ms=0, width_ms=20, values=(5, 7), asked_ms=60)
         """
-        values = (self.values.get(number) for number in range(self.count))
+        values = (self.values.get(number) for number in range(self.length))
         if self.per_second:
             values = (None if value is None else value * width_ms // 1000 for value in values)
         return Window(self.begin_ms, width_ms, tuple(values), self.asked_ms)
 
 
 def width_ms(
-    strips: Sequence[tuple[Strip, Sequence[Bucket]]], *, grid: Window | None, hint_ms: int | None
+    strips: Sequence[tuple[Strip, Sequence[tuple[int, ...]]]], *, grid: Window | None, hint_ms: int | None
 ) -> int | None:
-    """Return the width of an answer's buckets. With each strip come the buckets that are known of its series already.
+    """Return the width of an answer's buckets. With each strip comes the horizon of its series.
 
     `grid` is where the answer before ended, and its width; `hint_ms` the width of other machines' buckets. A width seen
     before is believed if it fits and nothing speaks against it, so that an answer of which only the oldest buckets are
@@ -68,9 +67,9 @@ def width_ms(
     def is_on_grid(width: int) -> bool:
         return grid is None or (strip.begin_ms - grid.end_ms) % width == 0
 
-    if grid is not None and seen and seen[0] * strip.count == span_ms and is_on_grid(seen[0]):
+    if grid is not None and seen and seen[0] * strip.length == span_ms and is_on_grid(seen[0]):
         return seen[0]
-    width_s = bucket_width(from_s=strip.begin_ms / 1000, to_s=strip.end_ms / 1000, count=strip.count)
+    width_s = bucket_width(from_s=strip.begin_ms / 1000, to_s=strip.end_ms / 1000, count=strip.length)
     guessed = [] if width_s is None else [round(width_s * 1000)]
     evidence = {width: _evidence(strips, width) for width in dict.fromkeys((*seen, *guessed))}
     proven = [width for width, balance in evidence.items() if balance > 0]
@@ -83,16 +82,16 @@ def _fits(strip: Strip, width_ms: int) -> bool:
     """Whether the span is a whole number of such buckets, near enough, and has room for those that are there."""
     span_ms = strip.end_ms - strip.begin_ms
     count = round(span_ms / width_ms)
-    return strip.count <= count and abs(span_ms - count * width_ms) * _TOLERATED <= width_ms
+    return strip.length <= count and abs(span_ms - count * width_ms) * _TOLERATED <= width_ms
 
 
-def _evidence(strips: Iterable[tuple[Strip, Iterable[Bucket]]], width_ms: int) -> int:
+def _evidence(strips: Iterable[tuple[Strip, Iterable[tuple[int, ...]]]], width_ms: int) -> int:
     """By how many values more the strips agree with what is known, at that width, than differ. Zeros tell nothing, and
     it is no contradiction that a value has changed which was told so early that it could.
     """
     balance = 0
     for strip, buckets in strips:
-        known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in buckets}
+        known = {(held[0], held[1]): Bucket._make(held) for held in buckets}
         for bucket in strip.window(width_ms).buckets():
             before = known.get((bucket.start_ms, bucket.end_ms))
             if before is None:

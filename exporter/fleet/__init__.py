@@ -6,6 +6,7 @@ Subscribers are told which accounts changed in membership and which VMs changed 
 
 from exporter.fleet.expiry import aged
 from exporter.fleet.fleet import AccountView, Change, Fleet
+from exporter.fleet.phase import phase_of
 from exporter.fleet.vm import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm, is_running
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Vm",
     "aged",
     "is_running",
+    "phase_of",
 ]

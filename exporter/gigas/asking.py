@@ -63,29 +63,29 @@ class Asker:
     random: Random
     on_event: Callable[[Event], None]
 
-    async def ask(self, request: Request, *, understand: Understand[T], authorize: Authorize) -> Answer[T]:
+    async def ask(self, request: Request, understand: Understand[T], authorize: Authorize) -> Answer[T]:
         """Raise GigasError when it is given up; what `authorize` raises goes through untouched."""
         attempt, redirects = 1, 0
         while True:
             async with self.place():
                 # Before the turn: whoever waits for a login after it would go with all the others that do, at once.
-                # And after it, since a turn may take a minute.
-                await authorize()
-                await self.limiter.turn()
-                outcome = await self._attempt(request, await authorize(), understand)
-            match outcome:
-                case Answer():
-                    return outcome
-                case Get():
-                    redirects += 1
-                    if redirects > _MOST_REDIRECTS:
-                        self._give_up(InvalidAnswer(self.account, request.endpoint, "too many redirects"), attempt)
-                    request = outcome
-                case error:
-                    if not error.retryable or attempt >= self.attempts:
-                        self._give_up(error, attempt)
-                    await self._wait(error, attempt)
-                    attempt += 1
+                # And after it where it took time, since that may be a minute.
+                authorization = await authorize()
+                if await self.limiter.turn():
+                    authorization = await authorize()
+                outcome = await self._attempt(request, authorization, understand)
+            if isinstance(outcome, Answer):
+                return outcome
+            if isinstance(outcome, Get):
+                redirects += 1
+                if redirects > _MOST_REDIRECTS:
+                    self._give_up(InvalidAnswer(self.account, request.endpoint, "too many redirects"), attempt)
+                request = outcome
+                continue
+            if not outcome.retryable or attempt >= self.attempts:
+                self._give_up(outcome, attempt)
+            await self._wait(outcome, attempt)
+            attempt += 1
 
     def _give_up(self, error: GigasError, attempts: int) -> NoReturn:
         error.attempts = attempts

@@ -57,41 +57,37 @@ class Authentication:
 
     async def make(self, endpoint: str, call: Callable[[Authorize], Awaitable[T]]) -> T:
         """Make a call. Raises what it raises, but CredentialRefused instead of Unauthorized."""
-        try:
-            return await self._once(endpoint, call)
-        except _Refused as error:
-            if not self._source.replaceable(error.shown, endpoint):
-                raise self._source.refused(error.shown, endpoint) from error.__cause__
-        try:
-            return await self._once(endpoint, call)
-        except _Refused as error:
-            raise self._source.refused(error.shown, endpoint) from error.__cause__
-
-    async def _once(self, endpoint: str, call: Callable[[Authorize], Awaitable[T]]) -> T:
-        shown: Shown | None = None
-
-        async def authorize() -> str:
-            nonlocal shown
-            shown = await self._source.present(endpoint, before=shown)
-            return shown.header
-
-        try:
-            answer = await call(authorize)
-        except Unauthorized as error:
-            if shown is None:
-                raise
-            raise _Refused(shown) from error
-        if shown is not None:
-            self._source.accepted(shown)
-        return answer
+        is_renewed = False
+        while True:
+            showing = _Showing(self._source, endpoint)
+            try:
+                answer = await call(showing.authorize)
+            except Unauthorized as error:
+                shown = showing.shown
+                if shown is None:
+                    raise
+                if is_renewed or not self._source.replaceable(shown, endpoint):
+                    raise self._source.refused(shown, endpoint) from error
+                is_renewed = True
+            else:
+                if showing.shown is not None:
+                    self._source.accepted(showing.shown)
+                return answer
 
 
-class _Refused(Exception):
-    """The provider refused what was shown."""
+class _Showing:
+    """What one call shows of itself."""
 
-    def __init__(self, shown: Shown) -> None:
-        super().__init__()
-        self.shown = shown
+    __slots__ = ("_endpoint", "_source", "shown")
+
+    def __init__(self, source: Source, endpoint: str) -> None:
+        self._source = source
+        self._endpoint = endpoint
+        self.shown: Shown | None = None
+
+    async def authorize(self) -> str:
+        self.shown = await self._source.present(self._endpoint, before=self.shown)
+        return self.shown.header
 
 
 class KeySource:

@@ -1,11 +1,12 @@
 """What can be asked about one account. Nothing here, or below, can change a VM."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import aiohttp
 
@@ -14,13 +15,13 @@ from exporter.gigas.answers import (
     BrokenMachine,
     BwStats,
     CpuStats,
+    Keep,
     MachineDocument,
-    Machines,
     read_bw_stats,
     read_cpu_stats,
     read_machines,
 )
-from exporter.gigas.asking import Answer, Asker, Authorize, Understand
+from exporter.gigas.asking import Answer, Asker, Understand
 from exporter.gigas.auth import Authentication, KeySource, Source
 from exporter.gigas.credentials import ApiKey, Credentials, SessionLogin
 from exporter.gigas.errors import ListingInconsistent
@@ -28,7 +29,7 @@ from exporter.gigas.events import Event, Throttled
 from exporter.gigas.limits import Limiter
 from exporter.gigas.logins import OpenIdWay, SessionWay
 from exporter.gigas.options import ClientOptions
-from exporter.gigas.paging import Pages, total_of
+from exporter.gigas.paging import Page, Pages, take_pages, total_of
 from exporter.gigas.provider_clock import ProviderClock
 from exporter.gigas.requests import Get
 from exporter.gigas.retry import backoff_s
@@ -42,23 +43,27 @@ T = TypeVar("T")
 _LISTINGS = 3
 """How often a list that does not add up is listed: VMs come and go, but not all the time."""
 _LIST = "virtual_machines"
+_PLACES_PER_PAGE = 4
+"""Pages of a list that are asked for at the same time take a quarter of the account's places at most: while they hang,
+the rest is for the VMs."""
+_MOST_PAGES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """A complete list. `broken`: VMs that are there and could not be understood. Times: of the first page."""
+class Listing(Generic[T]):
+    """What was kept of a complete list. `broken`: VMs that are there and could not be understood. Times: of the first
+    page.
+    """
 
-    machines: tuple[MachineDocument, ...]
+    machines: tuple[T, ...]
     broken: tuple[BrokenMachine, ...]
     duplicates: int
     asked_at: float
     asked_seen_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    machines: Machines
-    total: int | None
+def _whole(document: MachineDocument) -> MachineDocument:
+    return document
 
 
 class AccountClient:
@@ -80,6 +85,7 @@ class AccountClient:
         self.account_id = account_id
         self._base = options.url.rstrip("/")
         self._page_size = options.page_size
+        self._pages_at_once = max(1, min(options.max_concurrency // _PLACES_PER_PAGE, _MOST_PAGES_AT_ONCE))
         self._clock = clock
         self._random = random
         limiter = Limiter(
@@ -108,15 +114,24 @@ class AccountClient:
         """UNIX seconds at which the present token ends; None for an API key, and before the first login."""
         return self._authentication.expires_at
 
-    async def list_machines(self, filters: Mapping[str, str]) -> Listing:
-        """List the VMs that pass the provider's own filters. A list that does not add up is listed again."""
+    @overload
+    async def list_machines(self, filters: Mapping[str, str]) -> Listing[MachineDocument]: ...
+
+    @overload
+    async def list_machines(self, filters: Mapping[str, str], keep: Keep[T]) -> Listing[T]: ...
+
+    async def list_machines(self, filters: Mapping[str, str], keep: Keep[Any] = _whole) -> Listing[Any]:
+        """List the VMs that pass the provider's own filters, and keep of each what is wanted. A list that does not add
+        up is listed again.
+        """
         problem: str | None = None
         repeated: frozenset[str] | None = None
         for listing in range(1, _LISTINGS + 1):
-            pages, first = await self._pages(filters)
-            problem, before, repeated = pages.problem, repeated, pages.repeated
+            pages, (asked_at, asked_seen_at) = await self._pages(filters, keep)
+            problem, before = pages.problem, repeated
+            repeated = None if problem is None else pages.repeated
             if problem is None or (repeated is not None and repeated == before):
-                return Listing(pages.machines, pages.broken, pages.duplicates, first.asked_at, first.asked_seen_at)
+                return Listing(pages.kept, pages.broken, pages.duplicates, asked_at, asked_seen_at)
             if listing < _LISTINGS:
                 await self._clock.sleep(backoff_s(listing, chance=self._random.random()))
         raise ListingInconsistent(self.account, _LIST, f"the pages do not add up: {problem}, {_LISTINGS} times")
@@ -137,27 +152,29 @@ class AccountClient:
             "virtual_machine", machine_id, resource, params={"period": period}, understand=understand
         )
 
-    async def _pages(self, filters: Mapping[str, str]) -> tuple[Pages, Answer[_Page]]:
-        pages = Pages(page_size=self._page_size)
-        answers: list[Answer[_Page]] = []
-        while (wanted := pages.next_page()) is not None:
-            offset, limit = wanted
-            params = {**filters, "limit": str(limit), "offset": str(offset)}
-            answers.append(await self._get(_LIST, params=params, understand=self._page))
-            pages.add(answers[-1].document.machines, total=answers[-1].document.total)
-        return pages, answers[0]
+    async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
+        pages: Pages[T] = Pages(page_size=self._page_size)
+        reading = asyncio.Lock()  # One after the other: eight steps in one lap of the loop would be a long lap.
+        times: list[tuple[float, float]] = []  # Those of the first page come first: it is asked for alone.
 
-    async def _page(self, exchange: Exchange) -> _Page:
-        machines = await read_machines(exchange.body, give_way=partial(self._clock.sleep, 0))
-        return _Page(machines, total_of(exchange.headers))
+        async def understand(exchange: Exchange) -> Page[T]:
+            async with reading:
+                machines = await read_machines(exchange.body, keep, give_way=partial(self._clock.sleep, 0))
+            return Page(machines, total_of(exchange.headers))
+
+        async def ask(offset: int, limit: int) -> Page[T]:
+            params = {**filters, "limit": str(limit), "offset": str(offset)}
+            answer = await self._get(_LIST, params=params, understand=understand)
+            times.append((answer.asked_at, answer.asked_seen_at))
+            return answer.document
+
+        await take_pages(pages, ask, at_once=self._pages_at_once)
+        return pages, times[0]
 
     async def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Answer[T]:
         request = Get.of(self._base, "account", self.account_id, *segments, params=params)
 
-        async def call(authorize: Authorize) -> Answer[T]:
-            return await self._asker.ask(request, understand=understand, authorize=authorize)
-
-        return await self._authentication.make(request.endpoint, call)
+        return await self._authentication.make(request.endpoint, partial(self._asker.ask, request, understand))
 
     def _source(self, credentials: Credentials, asker: Asker) -> Source:
         if isinstance(credentials, ApiKey):

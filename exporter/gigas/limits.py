@@ -53,8 +53,8 @@ class Limiter:
             self._in_flight -= 1
             self._admit()
 
-    async def turn(self) -> None:
-        """Wait until the next request may be sent. First come, first served."""
+    async def turn(self) -> bool:
+        """Wait until the next request may be sent; return whether that took time. First come, first served."""
         started_s = self._clock.monotonic_s()
         held = self._turns.locked()
         async with self._turns:
@@ -65,6 +65,7 @@ class Limiter:
             self._next_s = now_s + self._gap_s
         if held:
             self._on_wait(now_s - started_s)
+        return held
 
     def refused(self, *, sent_s: float, retry_after_s: float | None) -> None:
         """Slow the account: the provider answered 429 to a request sent at `sent_s`."""

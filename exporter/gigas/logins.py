@@ -120,7 +120,7 @@ async def _posted(asker: Asker, request: Login, read: Callable[[bytes], T]) -> A
         return None
 
     try:
-        return await asker.ask(request, understand=understand, authorize=authorize)
+        return await asker.ask(request, understand, authorize)
     except StatusError as error:
         if error.status in _REFUSALS:
             raise LoginRefused(error.cause) from error

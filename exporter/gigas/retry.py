@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 __all__ = ["LONGEST_WAIT_S", "backoff_s", "http_date", "retry_after_s"]
 
@@ -32,6 +33,7 @@ def retry_after_s(header: str | None, *, now_at: float) -> float | None:
     return min(max(0.0, seconds), LONGEST_WAIT_S) if not math.isnan(seconds) else None
 
 
+@lru_cache(16)  # All answers of a second have the same one, and reading it costs as much as the rest of their headers.
 def http_date(header: str | None) -> float | None:
     """Return the UNIX seconds of a date as HTTP writes it."""
     if header is None:

@@ -18,7 +18,7 @@ _CONNECT_S = 5.0
 _SUCCESS = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """An answer. `body` is empty unless the status says success: what an error page says may hold anything."""
 
@@ -44,7 +44,6 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(
             total=options.timeout_s,
             sock_connect=min(_CONNECT_S, options.timeout_s / 2),
-            sock_read=options.timeout_s,
         )
 
     async def send(self, request: Request, authorization: str | None) -> Exchange:
@@ -87,6 +86,9 @@ class Transport:
 
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
         """Read chunk by chunk: the ceiling holds for what a small compressed answer becomes, too."""
+        told_bytes = response.content_length
+        if told_bytes is not None and told_bytes <= self._largest_bytes and "Content-Encoding" not in response.headers:
+            return await response.read()
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk

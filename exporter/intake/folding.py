@@ -128,6 +128,7 @@ def fold_machine(
         return VmRecord(
             vm_id=machine.vm_id,
             name=machine.name,
+            status=machine.status,
             known_since_at=asked_at,
             appeared=listed_before,
             # For all that we know it has run since it was made.
@@ -144,6 +145,8 @@ def fold_machine(
         record,
         name=machine.name,
         renames=record.renames + (machine.name != record.name),
+        status=machine.status,
+        status_changes=record.status_changes + (record.status not in {"", machine.status}),
         absences=0,
         running_since_ms=running_since_ms,
         was_off_ms=record.was_off_ms if running else (_off_since_ms(record, asked_at), to_ms(asked_at)),
@@ -153,8 +156,8 @@ def fold_machine(
     return record if _LISTED(listed) == _LISTED(record) else listed
 
 
-_LISTED = attrgetter("name", "absences", "running_since_ms", "was_off_ms", "lock", "suspension")
-"""What a listing may change of a record; `renames` change with the name."""
+_LISTED = attrgetter("name", "status", "absences", "running_since_ms", "was_off_ms", "lock", "suspension")
+"""What a listing may change of a record; what is counted changes with one of these."""
 
 
 def _off_since_ms(record: VmRecord, asked_at: float) -> int:
@@ -262,11 +265,11 @@ def _grid(window: Window, *, spans_ms: int) -> Window:
     return Window(window.end_ms - count * window.width_ms, window.width_ms, (None,) * count, window.asked_ms)
 
 
-def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, list[Bucket]]]:
+def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Sequence[tuple[int, ...]]]]:
     for interface in reading.interfaces:
         known = record.interfaces.get(interface.interface_id)
-        yield interface.receive, known.receive.buckets() if known is not None else []
-        yield interface.transmit, known.transmit.buckets() if known is not None else []
+        yield interface.receive, known.receive.horizon if known is not None else ()
+        yield interface.transmit, known.transmit.horizon if known is not None else ()
 
 
 def _fold_interface(
@@ -339,11 +342,18 @@ def _first_filled_ms(window: Window) -> int:
 
 def laid_over_each_other(windows: Sequence[Window]) -> Window:
     """The windows laid over each other: a bucket is filled where any of them has it filled. They share their bounds."""
-    values = tuple(
-        max((value for value in bucket if value is not None), default=None)
-        for bucket in zip(*(window.values for window in windows), strict=True)
-    )
-    return replace(windows[0], values=values)
+    first, *others = windows
+    if not others:
+        return first
+    columns = [window.values for window in windows]
+    values: tuple[int | None, ...]
+    if any(None in column for column in columns):
+        values = tuple(
+            max((value for value in bucket if value is not None), default=None) for bucket in zip(*columns, strict=True)
+        )
+    else:
+        values = tuple(map(max, *columns))
+    return Window(first.start_ms, first.width_ms, values, first.asked_ms)
 
 
 def _in_order(accounts: dict[str, InterfaceAccount]) -> Mapping[str, InterfaceAccount]:

@@ -36,6 +36,7 @@ def shown(
         account=account,
         machine=machine,
         renames=record.renames,
+        status_changes=record.status_changes,
         lock=_spell(record.lock),
         suspension=_spell(record.suspension),
         cpu=cpu,

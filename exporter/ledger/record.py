@@ -61,8 +61,9 @@ class VmRecord:
 
     `known_since_at` is the provider's time of the first listing that had it (`appeared`: an earlier one lacked it),
     `running_since_ms` that since which it is seen running (None: it is not), `was_off_ms` those between which it was
-    last seen not to (None: never). `absences`: complete listings in a row that lack it. `grid`: where and when the
-    last answer with traffic ended, and the width of its buckets (a window without values).
+    last seen not to (None: never). `status`: as last listed ("" by a version that did not note it). `absences`:
+    complete listings in a row that lack it. `grid`: where and when the last answer with traffic ended, and the width of
+    its buckets (a window without values).
     """
 
     vm_id: str
@@ -74,6 +75,8 @@ class VmRecord:
     suspension: Spell
     was_off_ms: tuple[int, int] | None = None
     renames: int = 0
+    status: str = ""
+    status_changes: int = 0
     absences: int = 0
     cpu: CpuAccount | None = None
     interfaces: Mapping[str, InterfaceAccount] = field(default_factory=lambda: MappingProxyType({}))

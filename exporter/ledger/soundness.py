@@ -42,7 +42,7 @@ def _impossible(_: object) -> Iterator[str]:
 
 @_impossible.register
 def _(record: VmRecord) -> Iterator[str]:
-    if record.renames < 0 or record.absences < 0:
+    if min(record.renames, record.status_changes, record.absences) < 0:
         yield "counts less than nothing"
 
 

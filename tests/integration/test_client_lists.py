@@ -1,6 +1,8 @@
 """Documents and listings over the wire: complete or an error, and one broken VM costs that VM."""
 
+import asyncio
 import json
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from exporter.gigas import (
     InterfaceTraffic,
     InvalidAnswer,
     ListingInconsistent,
+    MachineDocument,
+    NotFound,
     RequestDone,
     ServerError,
 )
 from tests.unit.gigas.clients import asked, paged, server, simulated
-from tests.unit.gigas.doubles import SwiftClock
+from tests.unit.gigas.doubles import SwiftClock, settled
 
 LIST = "virtual_machines"
 EXAMPLES = Path(__file__).parents[1] / "fixtures" / "gigas"
@@ -96,16 +100,68 @@ async def test_a_listing_is_as_old_as_its_first_page() -> None:
         assert listing.asked_seen_at == pytest.approx(before_at, abs=1)
 
 
+@pytest.mark.parametrize(("max_concurrency", "at_once"), [(1, 1), (7, 1), (8, 2), (32, 8), (1000, 8)])
+async def test_pages_are_asked_for_at_the_same_time_in_a_quarter_of_the_places(
+    max_concurrency: int, at_once: int
+) -> None:
+    under_way: list[str] = []
+    most = 0
+    full = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal most
+        offset = request.query["offset"]
+        under_way.append(offset)
+        most = max(most, len(under_way))
+        if len(under_way) == at_once:
+            await settled()  # What is one too many comes now.
+            full.set()
+        if offset != "0":
+            await full.wait()
+        under_way.remove(offset)
+        return paged(request, ids(25), total=25)
+
+    async with (
+        server(answer) as provider,
+        asked(provider.url, page_size=1, max_concurrency=max_concurrency) as client,
+    ):
+        listing = await client.client.list_machines({})
+        assert [machine.id for machine in listing.machines] == ids(25)
+        assert (most, len(provider.seen)) == (at_once, 25)
+
+
+async def test_of_each_vm_is_kept_what_is_wanted_and_no_document_beyond_its_page() -> None:
+    documents: list[weakref.ref[MachineDocument]] = []
+    most = 0
+
+    def keep(document: MachineDocument) -> str | None:
+        nonlocal most
+        documents.append(weakref.ref(document))
+        most = max(most, sum(each() is not None for each in documents))
+        return document.id if int(document.id) % 2 else None
+
+    async with server(provider_of(lambda _: ids(500))) as provider, asked(provider.url, page_size=20) as client:
+        listing = await client.client.list_machines({}, keep)
+    assert listing.machines == tuple(ids(500)[1::2])
+    assert len(documents) == 500
+    assert most <= 20
+
+
 # Lists that change while they are listed
 
 
 async def test_a_list_that_changed_between_two_pages_is_listed_again() -> None:
     before, after = ids(9), ids(10)[1:]
-    seen = [before, [*before, "9"], after, after, after]
-    async with server(provider_of(lambda at: seen[at])) as provider, asked(provider.url, page_size=4) as client:
+    shown = {"0": [before, after], "4": [[*before, "9"], after], "8": [after, after]}
+
+    async def answer(request: web.Request) -> web.Response:
+        listed = shown[request.query["offset"]].pop(0)
+        return paged(request, listed, total=len(listed))
+
+    async with server(answer) as provider, asked(provider.url, page_size=4) as client:
         listing = await client.client.list_machines({})
         assert [machine.id for machine in listing.machines] == after
-        assert [each.query["offset"] for each in provider.seen] == ["0", "4", "0", "4", "8"]
+        assert [each.query["offset"] for each in provider.seen].count("4") == 2
         assert len(client.clock.sleeps_s) == 1
 
 
@@ -188,6 +244,20 @@ async def test_a_page_that_fails_for_good_fails_the_listing() -> None:
         with pytest.raises(ServerError):
             await client.client.list_machines({})
         assert client.codes() == ["200", *["500"] * 4]
+
+
+async def test_of_pages_that_fail_the_first_is_told_and_each_request_counts() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        offset = int(request.query["offset"])
+        if offset in {4, 8}:
+            return web.Response(status=403 if offset == 8 else 404)
+        return paged(request, ids(20), total=20)
+
+    async with server(answer) as provider, asked(provider.url, page_size=4) as client:
+        with pytest.raises(NotFound, match="virtual_machines: HTTP 404"):
+            await client.client.list_machines({})
+        assert sorted(client.codes()) == ["200", "200", "200", "403", "404"]
+        assert len(provider.seen) == 5
 
 
 # VMs

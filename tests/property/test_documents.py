@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from exporter.clock import SystemClock
 from exporter.counting import LARGEST
 from exporter.gigas.answers import (
+    MachineDocument,
     Machines,
     NotUnderstood,
     read_bw_stats,
@@ -63,11 +64,11 @@ BODIES = st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).enc
 PERCENT = st.none() | st.floats(min_value=0, max_value=LARGEST)
 
 
-async def machines_of(body: bytes) -> Machines:
+async def machines_of(body: bytes) -> Machines[MachineDocument]:
     async def give_way() -> None:
         await SystemClock().sleep(0)
 
-    return await read_machines(body, give_way=give_way)
+    return await read_machines(body, lambda document: document, give_way=give_way)
 
 
 @pytest.mark.parametrize("read", [read_cpu_stats, read_bw_stats, read_session_token, read_openid_token])
@@ -85,14 +86,17 @@ def test_any_bytes_are_read_or_not_understood(read: Callable[[bytes], object], b
 
 @given(body=BODIES)
 async def test_any_bytes_are_a_list_of_machines_or_not_understood(body: bytes) -> None:
-    listed, complaint = Machines(()), ""
+    listed: Machines[MachineDocument] = Machines(())
+    complaint = ""
     try:
         listed = await machines_of(body)
     except NotUnderstood as error:
         complaint = str(error)
     assert _MARKER not in complaint
     assert all(_MARKER not in broken.reason for broken in listed.broken)
-    for machine in listed.machines:
+    for machine_id, machine in listed.machines:
+        assert machine is not None
+        assert machine.id == machine_id
         machine.model_dump_json().encode()
 
 

@@ -1,8 +1,7 @@
 """`cpu_stats`: a list of percentages without times."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NamedTuple, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -13,8 +12,7 @@ from exporter.gigas.answers.values import MOST_BUCKETS, Tally, Value
 __all__ = ["CpuStats", "read_cpu_stats"]
 
 
-@dataclass(frozen=True, slots=True)
-class CpuStats:
+class CpuStats(NamedTuple):
     """`values`: percent as sent, None where there is nothing usable; `refused`: how many of those were there."""
 
     time_units: str | None

@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.gigas.answers.understanding import NotUnderstood, is_encodable, text
 
-__all__ = ["BrokenMachine", "MachineDocument", "Machines", "read_machines"]
+__all__ = ["BrokenMachine", "Keep", "MachineDocument", "Machines", "read_machines"]
+
+T = TypeVar("T")
 
 _AT_ONCE_BYTES = 512 * 1024
 """Decoding that much holds the loop for some milliseconds. A page of 200 VMs has half of it; only a server that ignores
@@ -77,35 +79,43 @@ class BrokenMachine:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Machines:
-    """A list, or a page of one."""
+Keep = Callable[[MachineDocument], T | None]
+"""What is kept of a VM, if anything is: a document is too large to be kept for each of them."""
 
-    machines: tuple[MachineDocument, ...]
+
+@dataclass(frozen=True, slots=True)
+class Machines(Generic[T]):
+    """A list, or a page of one: the id of each VM, with what is kept of it."""
+
+    machines: tuple[tuple[str, T | None], ...]
     broken: tuple[BrokenMachine, ...] = ()
 
 
 _LIST = TypeAdapter(list[MachineDocument])
 
 
-async def read_machines(body: bytes, *, give_way: Callable[[], Awaitable[None]]) -> Machines:
-    """Raises NotUnderstood where it is no list at all. Large lists are read bit by bit, so that others may run."""
-    if len(body) <= _AT_ONCE_BYTES:
-        try:
-            return Machines(tuple(_LIST.validate_json(body)))
-        except ValidationError:
-            pass
-    machines: list[MachineDocument] = []
+async def read_machines(body: bytes, keep: Keep[T], *, give_way: Callable[[], Awaitable[None]]) -> Machines[T]:
+    """Raises NotUnderstood where it is no list at all. What takes long is done bit by bit, so that others may run."""
+    machines: list[tuple[str, T | None]] = []
     broken: list[BrokenMachine] = []
-    for count, told in enumerate(_entries(body)):
+    for count, entry in enumerate(_read(body)):
         if count % _BETWEEN_YIELDS == 0:
             await give_way()
-        machine = _machine(told)
-        if isinstance(machine, MachineDocument):
-            machines.append(machine)
+        if isinstance(entry, MachineDocument):
+            machines.append((entry.id, keep(entry)))
         else:
-            broken.append(machine)
+            broken.append(entry)
     return Machines(tuple(machines), tuple(broken))
+
+
+def _read(body: bytes) -> Iterable[MachineDocument | BrokenMachine]:
+    """At once, if it is not large and all is well; else one by one."""
+    if len(body) <= _AT_ONCE_BYTES:
+        try:
+            return _LIST.validate_json(body)
+        except ValidationError:
+            pass
+    return map(_machine, _entries(body))
 
 
 def _machine(told: Any) -> MachineDocument | BrokenMachine:

@@ -1,8 +1,7 @@
 """`bw_stats`: buckets of both directions for each interface."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NamedTuple, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -13,8 +12,7 @@ from exporter.gigas.answers.values import MOST_BUCKETS, Tally, Value
 __all__ = ["BwStats", "InterfaceTraffic", "read_bw_stats"]
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceTraffic:
+class InterfaceTraffic(NamedTuple):
     """`buckets`: place in the window to (in, out), None for a direction that has nothing usable."""
 
     interface_id: str
@@ -23,8 +21,7 @@ class InterfaceTraffic:
     buckets: Mapping[int, tuple[float | None, float | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class BwStats:
+class BwStats(NamedTuple):
     """`duplicates`: interfaces that came twice; the first of each is kept."""
 
     date_from: float | None

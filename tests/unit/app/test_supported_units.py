@@ -44,7 +44,7 @@ def test_a_number_that_is_left_out_is_a_gap_and_each_direction_a_series() -> Non
     told = answer(*range(12))
     interface = told.document.interfaces[0]
     without = {number: bucket for number, bucket in interface.buckets.items() if number != 1}
-    document = replace(told.document, interfaces=(replace(interface, buckets=without),))
+    document = told.document._replace(interfaces=(interface._replace(buckets=without),))
     found = windows(replace(told, document=document))
     assert set(found.series) == {("0", "45", 0), ("0", "45", 1)}
     assert found.series["0", "45", 0].values[:3] == (0, None, enter(2))
@@ -53,7 +53,7 @@ def test_a_number_that_is_left_out_is_a_gap_and_each_direction_a_series() -> Non
 
 def test_nothing_shown_is_no_window() -> None:
     no_time = answer(1, 2)
-    no_time = replace(no_time, document=replace(no_time.document, date_to=BEGIN + 0.0005))
+    no_time = replace(no_time, document=no_time.document._replace(date_to=BEGIN + 0.0005))
     for nothing in (windows(), windows(answer()), windows(answer(1, 2, begin=None)), windows(no_time)):
         assert (nothing.width_ms, nothing.series) == (None, {})
 

@@ -12,6 +12,7 @@ from exporter.gigas.answers import (
     BrokenMachine,
     CpuStats,
     InterfaceTraffic,
+    MachineDocument,
     Machines,
     NotUnderstood,
     read_bw_stats,
@@ -29,19 +30,23 @@ def example(name: str) -> Any:
     return json.loads((_EXAMPLES / f"{name}.json").read_bytes())
 
 
-async def machines(*entries: Any) -> Machines:
+def whole(document: MachineDocument) -> MachineDocument:
+    return document
+
+
+async def machines(*entries: Any) -> Machines[MachineDocument]:
     return await machines_of(json.dumps(entries).encode())
 
 
-async def machines_of(body: bytes) -> Machines:
+async def machines_of(body: bytes) -> Machines[MachineDocument]:
     async def give_way() -> None:
         await SystemClock().sleep(0)
 
-    return await read_machines(body, give_way=give_way)
+    return await read_machines(body, whole, give_way=give_way)
 
 
 async def machine(**changes: Any) -> Any:
-    (document,) = (await machines(example("virtual_machine") | changes)).machines
+    ((_, document),) = (await machines(example("virtual_machine") | changes)).machines
     return document
 
 
@@ -130,7 +135,7 @@ async def test_an_unusable_optional_field_costs_itself_only(field: str, told: ob
 async def test_one_broken_machine_costs_that_machine(changes: dict[str, Any], broken: BrokenMachine) -> None:
     whole = example("virtual_machine")
     read = await machines(whole | {"id": "1"}, whole | changes, whole | {"id": "2"})
-    assert [document.id for document in read.machines] == ["1", "2"]
+    assert [machine_id for machine_id, _ in read.machines] == ["1", "2"]
     assert read.broken == (broken,)
 
 
@@ -141,7 +146,9 @@ async def test_an_entry_that_is_no_machine_is_broken_and_nameless(entry: object)
 
 async def test_a_byte_that_is_no_utf8_costs_itself() -> None:
     body = json.dumps([example("virtual_machine") | {"label": "caf?"}]).encode().replace(b"caf?", b"caf\xe9")
-    assert (await machines_of(body)).machines[0].label == "caf\N{REPLACEMENT CHARACTER}"
+    ((_, document),) = (await machines_of(body)).machines
+    assert document is not None
+    assert document.label == "caf\N{REPLACEMENT CHARACTER}"
 
 
 async def test_an_id_with_such_a_byte_could_be_any_machines() -> None:
@@ -172,17 +179,28 @@ async def test_what_is_no_list_is_not_understood(body: bytes) -> None:
         await machines_of(body)
 
 
-async def test_a_list_larger_than_a_page_is_read_with_pauses_to_the_same_end() -> None:
+@pytest.mark.parametrize(("count", "pauses"), [(1, 1), (50, 1), (200, 4), (1000, 20)])
+async def test_a_list_is_read_with_a_pause_for_every_fifty_of_it(count: int, pauses: int) -> None:
     turns = 0
 
     async def give_way() -> None:
         nonlocal turns
         turns += 1
 
-    body = json.dumps([example("virtual_machine") | {"id": each} for each in range(1000)], indent=1).encode()
-    read = await read_machines(body, give_way=give_way)
-    assert [document.id for document in read.machines] == [str(each) for each in range(1000)]
-    assert turns == 20
+    body = json.dumps([example("virtual_machine") | {"id": each} for each in range(count)], indent=1).encode()
+    read = await read_machines(body, whole, give_way=give_way)
+    assert [machine_id for machine_id, _ in read.machines] == [str(each) for each in range(count)]
+    assert turns == pauses
+
+
+async def test_of_each_machine_is_kept_what_is_wanted_and_of_every_one_its_id() -> None:
+    async def give_way() -> None: ...
+
+    body = json.dumps([example("virtual_machine") | {"id": each, "cpus": each} for each in range(4)]).encode()
+    read = await read_machines(
+        body, lambda document: document.cpus if document.id in {"1", "3"} else None, give_way=give_way
+    )
+    assert read.machines == (("0", None), ("1", 1), ("2", None), ("3", 3))
 
 
 def test_the_documented_cpu_list_is_read_with_its_unfilled_end() -> None:
