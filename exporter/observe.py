@@ -15,10 +15,19 @@ import structlog
 from exporter.clock import Clock
 from exporter.collectors import ACCOUNT_COLLECTORS, VM_COLLECTORS
 from exporter.gigas import Event, RequestDone, Throttled
-from exporter.intake import CommitFailed, Committed, FleetChanged, FoldFailed, IntakeEvent, ReadingTaken, Restored
+from exporter.intake import (
+    CommitFailed,
+    Committed,
+    FleetChanged,
+    FoldFailed,
+    IntakeEvent,
+    LockEnded,
+    ReadingTaken,
+    Restored,
+)
 from exporter.logs import Lasting
 from exporter.metrics import Own
-from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed
+from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookBegan, LookFailed, TaskFailed
 
 __all__ = ["Observer"]
 
@@ -35,7 +44,10 @@ _TIME_SHOWN = (
     "gigas_exporter_estimated_seconds_total",
 )
 
-_Told = Event | IntakeEvent | CollectorRan | LookFailed | LookBackFailed | TaskFailed
+_HISTOGRAMS = ("gigas_exporter_data_age_seconds", "gigas_exporter_look_lateness_seconds")
+"""Of those that are of an account and a collector."""
+
+_Told = Event | IntakeEvent | CollectorRan | LookFailed | LookBegan | AgesSeen | LookBackFailed | TaskFailed
 
 
 @dataclass(slots=True)
@@ -79,12 +91,15 @@ class Observer:
                 Throttled: self._throttled,
                 ReadingTaken: self._reading_taken,
                 FleetChanged: self._fleet_changed,
+                LockEnded: self._lock_ended,
                 FoldFailed: self._fold_failed,
                 Restored: self._restored,
                 Committed: self._committed,
                 CommitFailed: self._commit_failed,
                 CollectorRan: self._collector_ran,
                 LookFailed: self._look_failed,
+                LookBegan: self._look_began,
+                AgesSeen: self._ages_seen,
                 LookBackFailed: self._look_back_failed,
                 TaskFailed: self._task_failed,
             }
@@ -100,12 +115,17 @@ class Observer:
         """Show the account's counters as 0 before their first event."""
         self.tasks_owned(_tasks_of(account))
         self._own.counter("gigas_exporter_api_throttled_seconds_total").labels(account)
+        self._own.histogram("gigas_vm_lock_duration_seconds").labels(account)
         for collector in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS):
             self._own.counter("gigas_exporter_duplicates_total").labels(account, collector)
         for collector in VM_COLLECTORS:
             for name in _TIME_SHOWN:
                 self._own.counter(name).labels(account, collector)
             self._own.counter("gigas_exporter_refused_values_total").labels(account, collector)
+            self._own.counter("gigas_exporter_buckets_total").labels(account, collector)
+            self._own.gauge("gigas_exporter_due_vms").labels(account, collector)
+            for name in _HISTOGRAMS:
+                self._own.histogram(name).labels(account, collector)
 
     def account_forgotten(self, account: str) -> None:
         """Drop what was counted for an account that is not watched any more."""
@@ -118,6 +138,12 @@ class Observer:
         for collector in VM_COLLECTORS:
             self._lost.pop((account, collector), None)
             self._catching_up.pop((account, collector), None)
+
+    def sharded(self, *, index: int, total: int) -> None:
+        """Show which part of the VMs is watched, of how many."""
+        info = self._own.gauge("gigas_exporter_shard_info")
+        info.clear()
+        info.labels(str(index), str(total)).set(1)
 
     def tasks_owned(self, tasks: Iterable[str]) -> None:
         """Show that tasks have had no fault of ours so far."""
@@ -182,6 +208,7 @@ class Observer:
     def _reading_taken(self, event: ReadingTaken) -> None:
         for name, amount in (
             *zip(_TIME_SHOWN, (event.lost_s, event.caught_up_s, event.estimated_s), strict=True),
+            ("gigas_exporter_buckets_total", event.buckets),
             ("gigas_exporter_refused_values_total", event.refused),
             ("gigas_exporter_duplicates_total", event.duplicates),
         ):
@@ -253,6 +280,9 @@ class Observer:
         if self._lasting.failed("", "ledger", cause=event.cause):
             self._log.error("ledger not written", cause=event.cause, consequence=_UNWRITTEN)
 
+    def _lock_ended(self, event: LockEnded) -> None:
+        self._own.histogram("gigas_vm_lock_duration_seconds").labels(event.account).observe(event.lasted_s)
+
     def _fleet_changed(self, event: FleetChanged) -> None:
         for phrase, names in (("vms found", event.born), ("vms gone", event.gone)):
             if names:
@@ -309,6 +339,18 @@ class Observer:
                 vm_id=event.vm_id,
                 cause=event.error.cause,
             )
+
+    def _look_began(self, event: LookBegan) -> None:
+        where = (event.account, event.collector)
+        self._own.gauge("gigas_exporter_due_vms").labels(*where).set(event.due)
+        self._own.histogram("gigas_exporter_look_lateness_seconds").labels(*where).observe(event.late_s)
+
+    def _ages_seen(self, event: AgesSeen) -> None:
+        where = (event.account, event.collector)
+        self._own.gauge("gigas_exporter_due_vms").labels(*where).set(event.due)
+        ages = self._own.histogram("gigas_exporter_data_age_seconds").labels(*where)
+        for age_s in event.ages_s:
+            ages.observe(age_s)
 
     def _look_back_failed(self, event: LookBackFailed) -> None:
         fields = {"account": event.account, "collector": event.collector, "period": event.period}

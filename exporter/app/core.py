@@ -33,6 +33,7 @@ class Core:
     def know_accounts(self, settings: Settings) -> None:
         """Make the settings' accounts the ones that are shown."""
         before = {view.name for view in self.fleet.accounts()}
+        self.observer.sharded(index=settings.shard.index, total=settings.shard.total)
         views = [self._view(account) for account in settings.accounts]
         self.fleet.keep_accounts(views)
         for view in views:

@@ -20,9 +20,11 @@ _GRACE_S = 2.0
 """For how long requests in flight may go on when the daemon stops; it must be gone within 5 s (contract)."""
 _LAST_WRITES_S = 1.0
 _EXPIRE_EVERY_S = 1.0
+_AGES_EVERY_S = 20.0
+"""A sample of all VMs takes 1 µs for each: of 10 000 and both collectors a thousandth of a core."""
 _TRIED_EVERY_S = 1.0
 """How often a standby asks for the ledger: it must take over within seconds (contract)."""
-_BACKGROUND = ("intake", "page", "clock", "expiry", "reload")
+_BACKGROUND = ("intake", "page", "clock", "expiry", "ages", "reload")
 
 
 class Daemon:
@@ -130,7 +132,14 @@ class Daemon:
 
     async def _work(self, stop: asyncio.Event) -> None:
         core = self._core
-        works = (core.intake.run, core.page.run, self._jobs.watch_clock, self._expire, self._reload_on_request)
+        works = (
+            core.intake.run,
+            core.page.run,
+            self._jobs.watch_clock,
+            self._expire,
+            self._tell_ages,
+            self._reload_on_request,
+        )
         async with asyncio.TaskGroup() as group:
             self._group = group
             async with self._reloading:  # What a reload has changed since accounts were opened is in the settings.
@@ -270,3 +279,10 @@ class Daemon:
             await self._clock.sleep(_EXPIRE_EVERY_S)
             while not self._core.fleet.expire(now_s=self._clock.wall_s()):
                 await self._clock.sleep(0)
+
+    async def _tell_ages(self) -> None:
+        while True:
+            await self._clock.sleep(_AGES_EVERY_S)
+            for watch in tuple(self._core.watches.values()):
+                for looks in watch.looks.values():
+                    await looks.tell_ages()

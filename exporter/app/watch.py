@@ -103,6 +103,7 @@ class Watch:
                 intake=intake,
                 clock=clock,
                 interval_s=intervals_s[name],
+                every_buckets=getattr(settings.collect, name).every_buckets,
                 workers=_workers(settings.api.max_concurrency),
                 on_event=observer.told,
             )

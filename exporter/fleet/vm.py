@@ -111,6 +111,7 @@ class Vm:
     account: str
     machine: Machine
     renames: int = 0
+    status_changes: int = 0
     lock: SpellView = SpellView()
     suspension: SpellView = SpellView()
     cpu: CpuUsage | None = None
@@ -119,3 +120,13 @@ class Vm:
     traffic_outcome: Outcome = Outcome.WAITING
     ages_at: float = math.inf
     """The instant of our clock at which time alone changes this snapshot (`fleet.expiry`)."""
+
+    @property
+    def is_running(self) -> bool:
+        return is_running(self.machine.status)
+
+    def counted_until_at(self, collector: str) -> float | None:
+        """The end of the newest bucket that is counted, of whichever interface; None while none is."""
+        if collector == "cpu":
+            return None if self.cpu is None else self.cpu.until_at
+        return max((interface.until_at for interface in self.interfaces), default=None)

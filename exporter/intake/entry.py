@@ -1,9 +1,10 @@
 """An answer about a VM, entered into its account's book."""
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from exporter.collectors import SHORTEST, CpuReading, TrafficReading
-from exporter.counting import Window, to_ms
+from exporter.counting import Series, Window, to_ms
 from exporter.fleet import Machine
 from exporter.intake.arrears import reckon, repay_cpu, repay_traffic
 from exporter.intake.books import Book
@@ -43,19 +44,44 @@ class Entry:
         if window is None:
             return taken
         last, before = (bool(value) for value in (*reversed(window.values[-2:]), None, None)[:2])
-        return replace(taken, end_at=window.end_ms / 1000, width_s=window.width_ms / 1000, filled=(last, before))
+        grid = self.record.grid if isinstance(reading, TrafficReading) else None
+        return replace(
+            taken,
+            end_at=window.end_ms / 1000,
+            width_s=window.width_ms / 1000,
+            filled=(last, before),
+            buckets=len((grid or window).values),
+        )
 
 
 def enter_reading(book: Book, record: VmRecord, reading: Statistics, machine: Machine) -> Entry:
     """Count what is new, and give up what nobody can tell any more."""
     if reading.period == SHORTEST:
+        before = _newest(record, reading.collector)
         record, window, told = _folded(book, record, reading, machine)
+        after = _newest(record, reading.collector)
+        if before is not None and after is not None:
+            told = replace(told, buckets=_counted(after, since_ms=before.newest_ms))
     else:
         record, window, told = _repaid(book, record, reading)
     reckoned = reckon(record, reading.collector, grids=book.grids(reading.collector), now_ms=to_ms(reading.asked_at))
     book.put(reckoned.record)
     owes = None if reckoned.ask is None else (reckoned.ask.period, reckoned.ask.at_ms / 1000)
     return Entry(reading, reckoned.record, window, replace(told, lost_s=reckoned.lost_ms / 1000), owes)
+
+
+def _newest(record: VmRecord, collector: str) -> Series | None:
+    """The series of a VM that is counted farthest; None where nothing is."""
+    if collector == CpuReading.collector:
+        return None if record.cpu is None else record.cpu.series
+    received = (interface.receive for interface in record.interfaces.values())
+    return max(received, key=attrgetter("newest_ms"), default=None)
+
+
+def _counted(series: Series, *, since_ms: int) -> int:
+    """How many buckets are counted now that were not. A gap (asked for when it began) waits for a longer period."""
+    newly = (bucket for bucket in series.buckets() if since_ms < bucket.end_ms <= series.newest_ms)
+    return sum(bucket.asked_ms >= bucket.end_ms for bucket in newly)
 
 
 def _folded(

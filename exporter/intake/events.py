@@ -8,6 +8,7 @@ __all__ = [
     "FleetChanged",
     "FoldFailed",
     "IntakeEvent",
+    "LockEnded",
     "ReadingTaken",
     "Restored",
     "Taken",
@@ -16,13 +17,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingTaken:
-    """Event: a reading was counted. What it has shown is of this reading alone: `lost_s` of the VM's time are missing
-    for good; `caught_up_s` were missing and are counted now, `estimated_s` of that shared out by time.
+    """Event: a reading was counted. What it has shown is of this reading alone: so many `buckets` are complete now and
+    counted; `lost_s` of the VM's time are missing for good; `caught_up_s` were missing and are counted now,
+    `estimated_s` of that shared out by time.
     """
 
     account: str
     collector: str
     vm_id: str = ""
+    buckets: int = 0
     lost_s: float = 0.0
     caught_up_s: float = 0.0
     estimated_s: float = 0.0
@@ -38,6 +41,15 @@ class FleetChanged:
     born: tuple[str, ...]
     gone: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LockEnded:
+    """Event: a lock ended that was seen to begin; it lasted so long, from listing to listing."""
+
+    account: str
+    vm_id: str
+    lasted_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +87,16 @@ class CommitFailed:
     vms: int
 
 
-IntakeEvent = ReadingTaken | FleetChanged | Restored | FoldFailed | Committed | CommitFailed
+IntakeEvent = ReadingTaken | FleetChanged | LockEnded | Restored | FoldFailed | Committed | CommitFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What a look at a VM has shown, for whoever decides when to look again. `filled`: whether the last bucket, and the
-    one before it, held anything. `end_at` and `width_s` are None where the provider had no data. `period`: the one that
-    was asked for. `owes`: a longer period that is to be asked, and from when on (provider's time); `is_owed`: because
-    something is missing, not to learn how that period looks.
+    one before it, held anything; `buckets`: for how many the window has room, filled or not. `end_at` and `width_s` are
+    None where the provider had no data. `period`: the one that was asked for. `owes`: a longer period that is to be
+    asked, and from when on (provider's time); `is_owed`: because something is missing, not to learn how that period
+    looks.
     """
 
     account: str
@@ -94,5 +107,6 @@ class Taken:
     end_at: float | None = None
     width_s: float | None = None
     filled: tuple[bool, bool] = (False, False)
+    buckets: int = 0
     owes: tuple[str, float] | None = None
     is_owed: bool = False

@@ -12,7 +12,7 @@ from exporter.collectors import LONGER, SHORTEST, InventoryReading, Reading, Tra
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm, aged, is_running
 from exporter.intake.books import Book, Books
 from exporter.intake.entry import Entry, Statistics, enter_reading
-from exporter.intake.events import FleetChanged, FoldFailed, IntakeEvent, ReadingTaken, Restored, Taken
+from exporter.intake.events import FleetChanged, FoldFailed, IntakeEvent, LockEnded, ReadingTaken, Restored, Taken
 from exporter.intake.folding import fold_machine
 from exporter.intake.order import Order
 from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
@@ -22,8 +22,10 @@ __all__ = ["Intake"]
 
 _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
-_STEP = 20
-"""Readings or machines taken before others may run: up to 0.4 ms each, and 20 ms is the most that a step may take."""
+_STEP = 8
+"""Readings or machines taken before others may run: up to 0.4 ms each. Whoever else has a step to do in the same lap of
+the loop holds it as well.
+"""
 _LISTED_STEP = 200
 """Machines of a listing that are compared with what is known: some 10 µs each."""
 _ABSENCES = 2
@@ -214,6 +216,8 @@ class Intake:
                     news.add(machine.vm_id)
                 if before is not None and before.name != record.name:
                     renamed.append((before.name, record.name))
+                if before is not None and (lasted_s := _lock_ended(before, record, reading.asked_seen_at)) is not None:
+                    self._on_event(LockEnded(reading.account, machine.vm_id, lasted_s))
             await self._clock.sleep(0)
         absent = _absent(book.records, reading)
         for record in absent:
@@ -295,6 +299,14 @@ def _listed(known: Vm | None, account: str, machine: Machine) -> Vm:
         cpu_outcome=outcome_after_listing(vm.cpu_outcome, running=running, has_statistics=vm.cpu is not None),
         traffic_outcome=outcome_after_listing(vm.traffic_outcome, running=running, has_statistics=bool(vm.interfaces)),
     )
+
+
+def _lock_ended(before: VmRecord, after: VmRecord, seen_at: float) -> float | None:
+    """How long a lock lasted that was there before and is not now; None where it was not, or not seen to begin."""
+    since_seen_at = before.lock.since_seen_at
+    if since_seen_at is None or not before.lock.begun or after.lock.since_seen_at is not None:
+        return None
+    return max(0.0, seen_at - since_seen_at)
 
 
 def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> list[VmRecord]:

@@ -62,7 +62,7 @@ class Own:
 
     def forget_account(self, account: str) -> None:
         """Drop the series of an account that is not watched any more."""
-        metrics = {**self._gauges, **self._counters}
+        metrics = {**self._gauges, **self._counters, **self._histograms}
         for family in FAMILIES:
             if family.name in metrics and "account" in family.labels:
                 metrics[family.name].remove_by_labels({"account": account})

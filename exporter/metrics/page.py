@@ -1,30 +1,35 @@
 """The page, kept ready: a scrape takes blocks that are there and waits for nothing.
 
-A run is some VMs of an account; a block is one family's lines for one run. When a VM changes, its run is rendered anew
-in the background and replaced whole, so that a VM's series always come from one snapshot. An image is immutable: a
-slow reader delays nobody and sees one state.
+When a VM changes, what it changes of its run is rendered anew in the background and replaced whole, so that a VM's
+series always come from one snapshot. An image is immutable: a slow reader delays nobody and sees one state.
 """
 
 import asyncio
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from exporter.clock import Clock
-from exporter.fleet import AccountView, Fleet
-from exporter.metrics.catalogue import FAMILIES, AccountFamily, Family, OwnFamily, VmFamily
+from exporter.fleet import AccountView, Fleet, Vm
+from exporter.metrics.blocks import Stretch, gzip_member
+from exporter.metrics.catalogue import FAMILIES, AccountFamily, Family, OwnFamily
 from exporter.metrics.own import Own
-from exporter.metrics.render import account_lines, openmetrics_header, text_header, vm_blocks
+from exporter.metrics.render import account_lines, openmetrics_header, tally_lines, text_header
+from exporter.metrics.runs import TALLY_FAMILIES, VM_FAMILIES, Run, renewed, run_of, runs_for, summed
 
 __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
-_VMS_PER_RUN = 64
-"""Rendering a run is one step of the event loop: about 3 ms for so many VMs of 25 samples."""
 _PAUSE_S = 0.2
 """Between two refreshes, so that answers that come one by one are rendered together."""
+_PAUSE_PER_COST = 20
+"""A refresh is followed by a pause of so many times what it cost: rendering takes a twentieth of a core."""
+_LONGEST_PAUSE_S = 5.0
+"""Whatever it costs: nobody should wait for longer."""
+_VMS_PER_STEP = 1_000
+"""Sorting so many into runs takes about a millisecond."""
 
-_VM_FAMILIES = tuple(family for family in FAMILIES if isinstance(family, VmFamily))
 _ACCOUNT_FAMILIES = tuple(family for family in FAMILIES if isinstance(family, AccountFamily))
 _RENDERED = tuple(family for family in FAMILIES if not isinstance(family, OwnFamily))
 COLLECTORS = tuple(dict.fromkeys(family.collector for family in FAMILIES))
@@ -46,33 +51,37 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """A page to be written: neighbouring bytes of it in blocks, each of them immutable."""
+    """A page to be written."""
 
     content_type: str
-    blocks: tuple[bytes, ...]
+    stretches: tuple[Stretch, ...]
 
+    @property
+    def blocks(self) -> tuple[bytes, ...]:
+        """The page in pieces, each of them immutable."""
+        return tuple(itertools.chain.from_iterable(stretch.plain for stretch in self.stretches))
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    vm_ids: tuple[str, ...]
-    blocks: Mapping[str, bytes]
+    @property
+    def gzip_blocks(self) -> tuple[bytes, ...]:
+        """The same as one member of gzip: nothing but what the daemon says of itself is compressed for it."""
+        return gzip_member(self.stretches)
 
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """One account, rendered."""
+    """One account, rendered: by family what stands on the page."""
 
     view: AccountView | None = None
-    blocks: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
-    runs: tuple[_Run, ...] = ()
+    runs: tuple[Run, ...] = ()
+    stretches: Mapping[str, Stretch] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(slots=True)
 class _Stale:
-    """What of an account's image is not true any more."""
+    """What of an account's image is not true any more: VMs that changed, and whether some came or went."""
 
     vm_ids: set[str] = field(default_factory=set)
-    regroup: bool = False
+    membership: bool = False
 
 
 class Page:
@@ -86,14 +95,18 @@ class Page:
         self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
         self._news = asyncio.Event()
         self._refreshing = asyncio.Lock()
+        self._step_began_s = self._spent_s = 0.0
+        self._text_headers = {family.name: Stretch.of_lines(text_header(family)) for family in _RENDERED}
+        self._openmetrics_headers = {family.name: Stretch.of_lines(openmetrics_header(family)) for family in _RENDERED}
+        self._openmetrics_end = Stretch.of_lines(b"# EOF\n")
         for account in fleet.accounts():
-            self._note(account.name, (), membership=True)
+            self._note(account.name, fleet.vms(account.name), membership=True)
         fleet.subscribe(lambda change: self._note(change.account, change.vm_ids, membership=change.membership))
 
     def _note(self, account: str, vm_ids: Iterable[str], *, membership: bool) -> None:
         stale = self._stale[account]
         stale.vm_ids.update(vm_ids)
-        stale.regroup |= membership
+        stale.membership |= membership
         self._news.set()
 
     async def run(self) -> None:
@@ -101,17 +114,28 @@ class Page:
         while True:
             await self._news.wait()
             await self.refresh()
-            await self._clock.sleep(_PAUSE_S)
+            await self._clock.sleep(min(max(_PAUSE_S, _PAUSE_PER_COST * self._spent_s), _LONGEST_PAUSE_S))
 
     async def refresh(self) -> None:
-        """Render what has changed since the last time, a run at a time."""
+        """Render what has changed since the last time, a step at a time."""
         async with self._refreshing:  # Two at a time could put an older image over a newer one.
             self._news.clear()
+            self._spent_s, self._step_began_s = 0.0, self._clock.monotonic_s()
             for account in self._fleet.accounts():
                 if account.name in self._stale:
                     await self._refresh(account.name)
             watched = [account.name for account in self._fleet.accounts()]
             self._images = {name: self._images[name] for name in watched if name in self._images}
+            self._end_step()
+
+    def _end_step(self) -> None:
+        self._spent_s += self._clock.monotonic_s() - self._step_began_s
+
+    async def _give_way(self) -> None:
+        """Let others run. What they do meanwhile is not what the refresh costs."""
+        self._end_step()
+        await self._clock.sleep(0)
+        self._step_began_s = self._clock.monotonic_s()
 
     async def _refresh(self, account: str) -> None:
         """Replace an account's image. What changes meanwhile is noted, and rendered the next time."""
@@ -120,7 +144,7 @@ class Page:
             image = await self._rendered(account, stale)
         except Exception:
             # It stays to be done: else the page would show what is not true any more until that VM changes again.
-            self._note(account, stale.vm_ids, membership=stale.regroup)
+            self._note(account, stale.vm_ids, membership=stale.membership)
             raise
         if image is not None:
             self._images[account] = image
@@ -130,55 +154,79 @@ class Page:
         view, vms = self._fleet.account(account), dict(self._fleet.vms(account))
         if view is None:
             return None
-        before = self._images.get(account, _Image()).runs
-        kept = {run.vm_ids: run for run in before if stale.vm_ids.isdisjoint(run.vm_ids)}
+        before = self._images.get(account, _Image())
+        runs = await self._renewed(before.runs, vms, stale)
+        await self._give_way()
+        return _Image(view, runs, _stretches(view, runs, before.stretches))
+
+    async def _renewed(self, before: tuple[Run, ...], vms: Mapping[str, Vm], stale: _Stale) -> tuple[Run, ...]:
+        """The runs with everything in them that has changed."""
+        changed: Iterable[str] = stale.vm_ids
+        count = runs_for(len(vms), now=len(before))
+        if count != len(before):
+            before, changed = (Run(),) * count, vms
+        news = await self._by_run(changed, vms, runs=count)
         runs = []
-        for vm_ids in _groups(vms) if stale.regroup else [run.vm_ids for run in before]:
-            run = kept.get(vm_ids)
-            if run is None:
-                run = _Run(vm_ids, vm_blocks(_VM_FAMILIES, [vms[vm_id] for vm_id in vm_ids]))
-                await self._clock.sleep(0)
-            runs.append(run)
-        blocks = {family.name: account_lines(family, view, vms.values()) for family in _ACCOUNT_FAMILIES}
-        return _Image(view, blocks, tuple(runs))
+        for run, changed_vms in zip(before, news, strict=True):
+            gone = [vm_id for vm_id in run.vms if vm_id not in vms] if stale.membership else []
+            if changed_vms or gone:
+                runs.append(await renewed(run, changed=changed_vms, gone=gone, give_way=self._give_way))
+            else:
+                runs.append(run)
+        return tuple(runs)
+
+    async def _by_run(self, changed: Iterable[str], vms: Mapping[str, Vm], *, runs: int) -> Sequence[Sequence[Vm]]:
+        """Of the VMs that have changed, those that are still there, by the number of their run."""
+        by_run: list[list[Vm]] = [[] for _ in range(runs)]
+        for number, vm_id in enumerate(changed, 1):
+            if vm_id in vms:
+                by_run[run_of(vm_id, runs=runs)].append(vms[vm_id])
+            if number % _VMS_PER_STEP == 0:
+                await self._give_way()
+        return by_run
 
     def shown(self, account: str) -> AccountView | None:
         """What the page says of an account; None before it says anything."""
         image = self._images.get(account)
         return image.view if image is not None else None
 
+    @property
+    def size_bytes(self) -> tuple[int, int]:
+        """How much is kept ready: plain, and compressed."""
+        stretches = [stretch for image in self._images.values() for stretch in image.stretches.values()]
+        return (
+            sum(stretch.plain_bytes for stretch in stretches),
+            sum(len(stretch.deflated) for stretch in stretches),
+        )
+
     def exposition(self, selection: Selection, *, openmetrics: bool) -> Exposition:
         """The last known state, in the format asked for."""
-        images = [
-            image
-            for account, image in self._images.items()
-            if selection.accounts is None or account in selection.accounts
-        ]
-        header = openmetrics_header if openmetrics else text_header
-        blocks: list[bytes] = []
-        for family in _RENDERED:
-            lines = list(_lines(images, family.name)) if selection.takes(family) else []
-            if lines:
-                blocks += (header(family), *lines)
+        accounts = self._images if selection.accounts is None else self._images.keys() & selection.accounts
+        images = [image for account, image in self._images.items() if account in accounts]
+        headers = self._openmetrics_headers if openmetrics else self._text_headers
+        stretches: list[Stretch] = []
+        for family in filter(selection.takes, _RENDERED):
+            # All accounts' at once: a family must not be spread over the page.
+            if lines := [image.stretches[family.name] for image in images if family.name in image.stretches]:
+                stretches += (headers[family.name], *lines)
         if selection.collectors is None or "exporter" in selection.collectors:
             own = self._own.openmetrics if openmetrics else self._own.text
-            blocks.append(own(accounts=selection.accounts))
+            stretches.append(Stretch.of_lines(own(accounts=selection.accounts)))
         if openmetrics:
-            blocks.append(b"# EOF\n")
-        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(blocks))
+            stretches.append(self._openmetrics_end)
+        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches))
 
 
-def _groups(vms: Iterable[str]) -> list[tuple[str, ...]]:
-    """VMs in runs, in the order of their ids (numbers by value)."""
-    ids = sorted(vms, key=lambda vm_id: (len(vm_id), vm_id))
-    return [tuple(ids[first : first + _VMS_PER_RUN]) for first in range(0, len(ids), _VMS_PER_RUN)]
-
-
-def _lines(images: list[_Image], family: str) -> Iterator[bytes]:
-    """The blocks of a family, neighbours of one another: a family must not be spread over the page."""
-    for image in images:
-        if image.blocks.get(family):
-            yield image.blocks[family]
-        for run in image.runs:
-            if family in run.blocks:
-                yield run.blocks[family]
+def _stretches(view: AccountView, runs: Sequence[Run], before: Mapping[str, Stretch]) -> Mapping[str, Stretch]:
+    """What stands on the page for one account, by family; nothing for a family without a sample."""
+    lines = {family.name: account_lines(family, view) for family in _ACCOUNT_FAMILIES}
+    for tally in TALLY_FAMILIES:
+        sums = summed(run.sums[tally.name].items() for run in runs if run.vms)
+        lines[tally.name] = tally_lines(tally, view, sums)
+    stretches = {name: Stretch.of_lines(each) for name, each in lines.items() if each}
+    for family in VM_FAMILIES:
+        blocks = [run.blocks[family.name] for run in runs if family.name in run.blocks]
+        if blocks:
+            known = before.get(family.name)
+            stretches[family.name] = known if known and known.is_of(blocks) else Stretch.of(*blocks)
+    return stretches

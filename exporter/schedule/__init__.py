@@ -8,14 +8,16 @@ to (habit, next look). One failing account, endpoint or VM disturbs no other.
 from exporter.schedule.back import LookBackFailed
 from exporter.schedule.jobs import Jobs
 from exporter.schedule.looks import VmRound
-from exporter.schedule.rounds import CollectorRan, InventoryRound, LookFailed, Round
+from exporter.schedule.rounds import AgesSeen, CollectorRan, InventoryRound, LookBegan, LookFailed, Round
 from exporter.schedule.supervise import TaskFailed, supervise
 
 __all__ = [
+    "AgesSeen",
     "CollectorRan",
     "InventoryRound",
     "Jobs",
     "LookBackFailed",
+    "LookBegan",
     "LookFailed",
     "Round",
     "TaskFailed",

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.collectors import SHORTEST, VmCollector
-from exporter.fleet import Fleet
+from exporter.fleet import Fleet, phase_of
 from exporter.gigas import AccountClient, GigasError, NotFound, UnexpectedStatus
 from exporter.intake import Intake, Taken
 from exporter.schedule.due import Due
-from exporter.schedule.pace import after_failure, phase_of
+from exporter.schedule.pace import after_failure
 
 __all__ = ["LookBackFailed", "LooksBack"]
 
@@ -85,6 +85,7 @@ class LooksBack:
         self._most = max(1, workers // _SHARE)
         self._on_event = on_event
         self._owing: dict[str, _Owing] = {}
+        self._owed = 0
         self._due = Due()
         self._looking: set[str] = set()
         self._failed_in_a_row = 0
@@ -93,7 +94,7 @@ class LooksBack:
     @property
     def owing(self) -> int:
         """How many VMs something is missing of."""
-        return sum(each.is_owed for each in self._owing.values())
+        return self._owed
 
     def note(self, taken: Taken, *, width_s: float | None) -> None:
         """Make a VM due for the longer period that an answer says it owes something to, or for none."""
@@ -101,9 +102,10 @@ class LooksBack:
             self.forget(taken.vm_id)
             return
         period, at = taken.owes
-        owing = self._owing.setdefault(taken.vm_id, _Owing(period, taken.is_owed))
+        owing = self._owing.setdefault(taken.vm_id, _Owing(period, is_owed=False))
         if owing.period != period:
             owing.failing_since_s = None
+        self._owed += taken.is_owed - owing.is_owed
         owing.period, owing.is_owed = period, taken.is_owed
         if taken.vm_id in self._looking or (owing.failures and taken.vm_id in self._due):
             return  # Its answer tells again; and what has failed is due when it has waited for long enough.
@@ -116,7 +118,8 @@ class LooksBack:
 
     def forget(self, vm_id: str) -> None:
         """It owes nothing, or is gone."""
-        self._owing.pop(vm_id, None)
+        owing = self._owing.pop(vm_id, None)
+        self._owed -= owing is not None and owing.is_owed
         self._due.drop(vm_id)
 
     def begin(self) -> None:
@@ -127,9 +130,11 @@ class LooksBack:
         """Take out a VM that may be looked back at now; `look` is to follow."""
         if self.wait_s() != 0:
             return None
-        vm_id = self._due.pop(until_s=self._clock.monotonic_s())
-        if vm_id is not None:
-            self._looking.add(vm_id)
+        popped = self._due.pop(until_s=self._clock.monotonic_s())
+        if popped is None:
+            return None
+        vm_id, _ = popped
+        self._looking.add(vm_id)
         return vm_id
 
     def wait_s(self) -> float | None:

@@ -1,36 +1,39 @@
 """One collector of one account that looks at VMs, each when it is due."""
 
 import asyncio
+import math
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.clock import Clock
 from exporter.collectors import SHORTEST, InventoryReading, Reading, VmCollector
-from exporter.fleet import Fleet, is_running
+from exporter.fleet import Fleet, Vm, phase_of
 from exporter.gigas import AccountClient, GigasError
 from exporter.intake import Intake, Taken
 from exporter.schedule.back import LooksBack
 from exporter.schedule.due import Due
-from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, phase_of
-from exporter.schedule.rounds import CollectorRan, LookFailed, OnEvent, nudged_within
+from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look
+from exporter.schedule.rounds import AgesSeen, CollectorRan, LookBegan, LookFailed, OnEvent, nudged_within
 from exporter.schedule.supervise import outlived
 
 __all__ = ["VmRound"]
 
 _UNTAKEN_S = 15.0
 """A VM is due again so long after a look whose answer intake has not taken, or that met a fault of ours."""
+_STEP = 200
+"""So many VMs are gone through before others may run: some 2 µs each."""
 
 
 @dataclass(slots=True)
 class _Watched:
-    """A VM as one to look at. `counts`: whether it is of those that tell if the collector fails as a whole. `asked_s`:
-    when it was asked last, monotonic. `failure`: why the last look failed, None if it did not.
+    """A VM as one to look at. `asked_s`: when it was asked last, monotonic. `failure`: why the last look failed; None
+    if it did not.
     """
 
     phase: float
     running: bool
-    counts: bool = True
     habit: Habit = field(default_factory=Habit)
     asked_s: float = 0.0
     failures: int = 0
@@ -38,8 +41,9 @@ class _Watched:
 
 
 class VmRound:
-    """Looks at every VM of the account that is due, so many at a time. A look that lasts delays no other. Beside that,
-    and while the collector works, it looks back at those that owe something (`back`).
+    """Looks at every VM of the account that is due, so many at a time, oldest first: where many are (after a start, or
+    an outage), the one of which nothing is known or has been counted for longest. A look that lasts delays no other.
+    Beside that, and while the collector works, it looks back at those that owe something (`back`).
 
     A run, as it is told, is everything from a first look until nothing is due; a long one is told at every interval.
     It has failed as a whole while no running VM can be looked at. Then one at a time is tried, ever more seldom: a
@@ -56,6 +60,7 @@ class VmRound:
         intake: Intake,
         clock: Clock,
         interval_s: float,
+        every_buckets: int,
         workers: int,
         on_event: OnEvent,
     ) -> None:
@@ -66,13 +71,14 @@ class VmRound:
         self._intake = intake
         self._clock = clock
         self._interval_s = interval_s
+        self._every_buckets = every_buckets
         self._workers = workers
         self._on_event = on_event
         self._nudged = asyncio.Event()
         self._stopping = False
         self._learned = Learned()
         self._watched: dict[str, _Watched] = {}
-        self._due = Due()
+        self._due = Due(rank=self._rank)
         self._looking: set[str] = set()
         self._back = LooksBack(
             client=client,
@@ -85,8 +91,9 @@ class VmRound:
             workers=workers,
             on_event=on_event,
         )
-        self._well: set[str] = set()
-        """The VMs that count and do not fail."""
+        self._running = 0
+        self._well: dict[bool, set[str]] = {True: set(), False: set()}
+        """The VMs that do not fail, those that run apart from those that are off."""
         self._causes: Counter[str] = Counter()
         """Of the VMs that fail."""
         self._enough_failures: int | None = None
@@ -95,7 +102,10 @@ class VmRound:
         self._failed_tries = 0
         self._held_until_s = 0.0
         self._run_since_s: float | None = None
-        self._know_vms()
+        self._ahead_s = 0.0
+        """By how much the provider's clock is ahead of ours, as the last answer has it."""
+        self._is_news = True
+        """Whether a listing may have changed which VMs there are."""
 
     def nudge(self) -> None:
         self._nudged.set()
@@ -106,7 +116,7 @@ class VmRound:
 
     def listed(self, _: InventoryReading) -> None:
         """Look at VMs that are new, or run again, at once; forget those that are gone."""
-        self._know_vms()
+        self._is_news = True
         self._held_until_s = 0.0  # The account answers: so may what it did not answer before.
         self.nudge()
 
@@ -121,7 +131,7 @@ class VmRound:
             return
         seen = None
         if taken.end_at is not None and taken.width_s is not None:
-            seen = Seen(taken.asked_at, taken.end_at, taken.width_s, taken.filled)
+            seen = Seen(taken.asked_at, taken.end_at, taken.width_s, taken.filled, taken.buckets)
         self._learned, known.habit, delay_s = next_look(
             self._learned,
             known.habit,
@@ -129,17 +139,32 @@ class VmRound:
             running=known.running,
             phase=known.phase,
             interval_s=self._interval_s,
+            vms=self._running,
+            every_buckets=self._every_buckets,
         )
         if taken.vm_id not in self._looking:
             self._due.put(taken.vm_id, known.asked_s + delay_s)
 
+    async def tell_ages(self) -> None:
+        """Tell how old the newest counted bucket of each running VM is."""
+        for vm_ids in _steps(tuple(self._watched)):
+            now_at, vms = self._clock.wall_s() + self._ahead_s, self._fleet.vms(self._client.account)
+            ends = (vm.counted_until_at(self._name) for vm_id in vm_ids if (vm := vms.get(vm_id)) and vm.is_running)
+            ages_s = tuple(now_at - end_at for end_at in ends if end_at is not None)
+            self._on_event(AgesSeen(self._client.account, self._name, ages_s, self._due.waiting))
+            await self._clock.sleep(0)
+
     async def run(self) -> None:
         self._back.begin()
+        self._is_news = True
         now_s = self._clock.monotonic_s()
         for lost in (vm_id for vm_id in self._watched if vm_id not in self._due):
             self._due.put(lost, now_s)  # It was being looked at when a fault of ours ended this task.
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
+                await self._know_vms()
+                while not self._due.gather(until_s=self._clock.monotonic_s()):
+                    await self._clock.sleep(0)
                 while (vm_id := self._startable_back()) is not None:
                     group.create_task(self._look_back_outliving(vm_id))
                 while (vm_id := self._startable()) is not None:
@@ -153,7 +178,8 @@ class VmRound:
 
         When the first ones all fail, the others are taken to: who waits for the end must not wait for 1 000 timeouts.
         """
-        waiting = iter(tuple(self._watched))
+        await self._know_vms()
+        waiting = iter(sorted(self._watched, key=self._rank))
         self._enough_failures = self._workers
 
         async def work() -> None:
@@ -181,31 +207,51 @@ class VmRound:
             for _ in range(self._workers):
                 group.create_task(work())
 
-    def _know_vms(self) -> None:
-        """Make the fleet's VMs the ones that are watched."""
-        vms = self._fleet.vms(self._client.account)
-        for vm_id in self._watched.keys() - vms.keys():
-            self._forget(vm_id)
-        now_s = self._clock.monotonic_s()
-        running = {vm_id for vm_id, vm in vms.items() if is_running(vm.machine.status)}
-        for vm_id in vms:
-            known = self._watched.get(vm_id)
-            if known is None:
-                known = self._watched[vm_id] = _Watched(phase_of(vm_id), vm_id in running)
-                self._due.put(vm_id, now_s)
-            elif vm_id in running and not known.running and vm_id not in self._looking:
-                self._due.put(vm_id, now_s)
-            known.running = vm_id in running
-            # A VM that is off is looked at too seldom to say how the collector fares, unless there are only such.
-            known.counts = known.running or not running
-            self._note_health(vm_id, known)
+    async def _know_vms(self) -> None:
+        """Make the fleet's VMs the ones that are watched, if there is news of them."""
+        while self._is_news:
+            self._is_news = False
+            vms = self._fleet.vms(self._client.account)
+            for vm_ids in _steps((*(self._watched.keys() - vms.keys()), *vms)):
+                vms = self._fleet.vms(self._client.account)
+                for vm_id in vm_ids:
+                    self._know(vm_id, vms.get(vm_id))
+                await self._clock.sleep(0)
 
-    def _forget(self, vm_id: str) -> None:
-        known = self._watched.pop(vm_id)
+    def _know(self, vm_id: str, vm: Vm | None) -> None:
+        known = self._watched.get(vm_id)
+        if vm is None:
+            if known is not None:
+                self._forget(vm_id, known)
+        elif known is None:
+            known = self._watched[vm_id] = _Watched(phase_of(vm_id), vm.is_running)
+            self._running += known.running
+            self._well[known.running].add(vm_id)
+            self._due.put(vm_id, self._clock.monotonic_s())
+        elif vm.is_running != known.running:
+            self._well[known.running].discard(vm_id)
+            known.running = vm.is_running
+            self._running += 1 if known.running else -1
+            self._note_health(vm_id, known)
+            if known.running and vm_id not in self._looking:
+                self._due.put(vm_id, self._clock.monotonic_s())
+
+    def _forget(self, vm_id: str, known: _Watched) -> None:
+        del self._watched[vm_id]
+        self._running -= known.running
         self._note_failure(known, None)
+        self._well[known.running].discard(vm_id)
         self._due.drop(vm_id)
         self._back.forget(vm_id)
-        self._well.discard(vm_id)
+
+    def _rank(self, vm_id: str) -> tuple[float, float]:
+        """Of VMs that are due the least is next: by the end of what is counted of it; one without anything is first.
+
+        Those that have failed come last: one that always does must not be the one that is tried while nothing answers.
+        """
+        known, vm = self._watched.get(vm_id), self._fleet.vms(self._client.account).get(vm_id)
+        until_at = None if vm is None else vm.counted_until_at(self._name)
+        return (0 if known is None else known.failures, -math.inf if until_at is None else until_at)
 
     def _startable_back(self) -> str | None:
         return self._back.startable() if self._whole_failure() is None else None
@@ -215,9 +261,12 @@ class VmRound:
         now_s = self._clock.monotonic_s()
         if len(self._looking) >= self._most() or (self._whole_failure() and now_s < self._held_until_s):
             return None
-        vm_id = self._due.pop(until_s=now_s)
-        if vm_id is not None:
-            self._looking.add(vm_id)
+        popped = self._due.pop(until_s=now_s)
+        if popped is None:
+            return None
+        vm_id, at_s = popped
+        self._looking.add(vm_id)
+        self._on_event(LookBegan(self._client.account, self._name, now_s - at_s, self._due.waiting))
         return vm_id
 
     def _wait_s(self) -> float | None:
@@ -286,6 +335,7 @@ class VmRound:
     def _answered(self, vm_id: str, known: _Watched, reading: Reading) -> None:
         if self._watched.get(vm_id) is not known:
             return
+        self._ahead_s = reading.asked_at - reading.asked_seen_at
         # A request may have waited for its turn: what was seen is as old as the question, not as the wish to ask.
         now_s = self._clock.monotonic_s()
         since_s = self._clock.wall_s() - reading.asked_seen_at
@@ -305,21 +355,27 @@ class VmRound:
     def _note_failure(self, known: _Watched, error: GigasError | None) -> None:
         if known.failure is not None:
             self._causes[known.failure.cause] -= 1
+            if not self._causes[known.failure.cause]:
+                del self._causes[known.failure.cause]
         if error is not None:
             self._causes[error.cause] += 1
-        self._causes = +self._causes
         known.failure = error
 
     def _note_health(self, vm_id: str, known: _Watched) -> None:
-        if known.counts and known.failure is None:
-            self._well.add(vm_id)
+        if known.failure is None:
+            self._well[known.running].add(vm_id)
         else:
-            self._well.discard(vm_id)
+            self._well[known.running].discard(vm_id)
 
     def _whole_failure(self) -> GigasError | None:
-        """A cause, if no VM that counts can be looked at."""
+        """A cause, if no running VM can be looked at.
+
+        One that is off is looked at too seldom to say how the collector fares, unless there are only such.
+        """
+        if not self._causes:
+            return None
         enough = self._enough_failures is not None and self._causes.total() >= self._enough_failures
-        return self._last_error if self._causes and (enough or not self._well) else None
+        return self._last_error if enough or not self._well[self._running > 0] else None
 
     def _note_run(self) -> None:
         if self._run_since_s is None:
@@ -346,3 +402,7 @@ class VmRound:
             )
         )
         self._run_since_s = None if ended else now_s
+
+
+def _steps(vm_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (vm_ids[first : first + _STEP] for first in range(0, len(vm_ids), _STEP))

@@ -13,7 +13,16 @@ from exporter.intake import Intake
 from exporter.schedule.back import LookBackFailed
 from exporter.schedule.supervise import TaskFailed
 
-__all__ = ["CollectorRan", "InventoryRound", "LookFailed", "OnEvent", "Round", "nudged_within"]
+__all__ = [
+    "AgesSeen",
+    "CollectorRan",
+    "InventoryRound",
+    "LookBegan",
+    "LookFailed",
+    "OnEvent",
+    "Round",
+    "nudged_within",
+]
 
 _RETRY_S = 30.0
 """A listing that failed is tried again after this, or after its interval if that is shorter."""
@@ -48,7 +57,27 @@ class LookFailed:
     error: GigasError | None
 
 
-OnEvent = Callable[[CollectorRan | LookFailed | LookBackFailed | TaskFailed], None]
+@dataclass(frozen=True, slots=True)
+class LookBegan:
+    """Event: a VM is looked at, `late_s` after its time. `due`: how many others' time has come, which wait."""
+
+    account: str
+    collector: str
+    late_s: float
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgesSeen:
+    """Event: how old the newest counted bucket of each of some VMs is now. `due`: how many VMs wait for a look."""
+
+    account: str
+    collector: str
+    ages_s: tuple[float, ...]
+    due: int
+
+
+OnEvent = Callable[[CollectorRan | LookFailed | LookBegan | AgesSeen | LookBackFailed | TaskFailed], None]
 
 
 class Round(Protocol):

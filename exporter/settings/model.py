@@ -222,10 +222,19 @@ class InventorySettings(_Section):
     interval_s: Duration = Field(60.0, alias="interval", description="How often VMs are listed.")
 
 
+_EveryBuckets = Annotated[int, Field(ge=1, le=3)]
+_EVERY_BUCKETS = (
+    "A VM is looked at once in so many buckets: fewer requests for less freshness. Counters stay exact. Ratios and "
+    "rates get older by that many buckets, so that `stale_after` must be longer. Where an answer has fewer buckets "
+    "than the 12 that the provider documents, VMs are looked at as often as exactness needs."
+)
+
+
 class CpuSettings(_Section):
     """CPU usage."""
 
     interval_s: Duration = Field(60.0, alias="interval", description="How often a VM's CPU is looked at, at most.")
+    every_buckets: _EveryBuckets = Field(1, description=_EVERY_BUCKETS)
     percent_of: Literal["vm", "core"] = Field("vm", description="What 100 % means: the whole VM, or one core.")
 
 
@@ -233,6 +242,7 @@ class TrafficSettings(_Section):
     """Network traffic."""
 
     interval_s: Duration = Field(60.0, alias="interval", description="How often a VM's traffic is looked at, at most.")
+    every_buckets: _EveryBuckets = Field(1, description=_EVERY_BUCKETS)
     unit: Literal["bytes", "bytes_per_second"] = Field("bytes", description="What the provider's buckets hold.")
 
 

@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp import web
@@ -45,8 +44,7 @@ class Server:
         self._fleet = fleet
         self._page = page
         self._version = version
-        self._pool = ThreadPoolExecutor(1, "gzip")
-        self._scrape = Scrape(page=page, fleet=fleet, pool=self._pool, clock=clock)
+        self._scrape = Scrape(page=page, fleet=fleet, clock=clock)
         self._paths: Mapping[tuple[str, str], _Handler] = {}
         application = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
         application.router.add_route("*", "/{path:.*}", self._answer)
@@ -93,7 +91,6 @@ class Server:
     async def stop(self) -> None:
         """Stop listening; a scrape in flight has a moment to end."""
         await self._runner.cleanup()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         method = "GET" if request.method == "HEAD" else request.method

@@ -3,13 +3,19 @@
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from exporter.clock import SystemClock
-from tests.running import Provider, daemon, provider
+from exporter.collectors import VM_COLLECTORS
+from tests.exposition import Page
+from tests.recorded import STAMPS, Scrapes, Truth
+from tests.running import Provider, Watched, daemon, provider
 from tests.waiting import eventually
 
 STEP_S = 2.0
 LEARN_BUCKETS = 8
 BUCKETS = 8
+BUCKETS_COUNTED = "gigas_exporter_buckets_total"
 
 
 async def asked(simulated: Provider) -> Counter[str]:
@@ -57,3 +63,52 @@ async def test_looks_are_spread_over_the_vms() -> None:
             shares.append(now - before)
             before = now
         assert max(shares) <= 0.4 * sum(shares) / 2  # of what is asked in a width, less than so much in a tenth of it
+
+
+ENDPOINTS = {"cpu": "cpu_stats", "traffic": "bw_stats"}
+
+
+async def counts(watched: Watched, scrapes: Scrapes) -> bool:
+    page = await watched.page()
+    scrapes.record(page)
+    waiting = [value for _, value in page.each("gigas_exporter_vms", outcome="waiting")]
+    return bool(waiting) and not any(waiting)
+
+
+def counted(page: Page, name: str, collector: str) -> float:
+    return page.one(name, account="production", collector=collector)
+
+
+@pytest.mark.parametrize("every", [2, 3])
+async def test_who_looks_once_in_so_many_buckets_counts_each_of_them_and_owes_nothing(every: int) -> None:
+    variables = {f"COLLECT__{name.upper()}__EVERY_BUCKETS": str(every) for name in VM_COLLECTORS}
+    scrapes = Scrapes(STEP_S)
+    async with provider(step_s=STEP_S) as simulated, daemon(simulated.url, **variables) as watched:
+        await eventually(lambda: counts(watched, scrapes), within_s=30)
+        since, first, before = scrapes.newest(*STAMPS), await watched.page(), await asked(simulated)
+        started_s = SystemClock().monotonic_s()
+        await eventually(lambda: passed(started_s + 15 * STEP_S), within_s=30 * STEP_S)
+        last, after = await watched.page(), await asked(simulated)
+        for collector, endpoint in ENDPOINTS.items():
+            requests = sum((after - before)[each] for each in after if each.startswith(f"{endpoint} "))
+            buckets = counted(last, BUCKETS_COUNTED, collector) - counted(first, BUCKETS_COUNTED, collector)
+            assert buckets > 5 * len(since) / 4
+            assert requests <= 1.35 / every * 15 * len(await simulated.vms()) + 14
+            for name in ("gigas_exporter_owed_seconds", "gigas_exporter_catching_up_vms"):
+                assert counted(last, name, collector) == 0
+            for name in ("gigas_exporter_lost_seconds_total", "gigas_exporter_caught_up_seconds_total"):
+                assert counted(last, name, collector) == 0
+        vms = await simulated.vms(since=str(min(sample.until_at for sample in since.values())))
+        for vm_id, vm in vms.items():
+            if vm["status"] == "online":
+                await simulated.steer(vm_id, cpu=0, traffic_bytes_per_second=[0, 0])
+
+        async def exact() -> bool:
+            scrapes.record(await watched.page())
+            truth = Truth(await simulated.vms(since=str(min(each.until_at for each in since.values()))), STEP_S)
+            wrong = scrapes.differences(truth, since)
+            assert not wrong, f"{len(wrong)} of {len(since)} differ, as {list(wrong.items())[:3]}"
+            return True
+
+        await eventually(exact, within_s=30, every_s=0.5)
+        assert scrapes.wrong == []

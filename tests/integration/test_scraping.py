@@ -7,11 +7,13 @@ import random
 import re
 import socket
 import urllib.request
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -129,6 +131,37 @@ async def test_prometheus_reads_both_formats_and_the_labels_in_them(tmp_path: Pa
                 values = {series["value"][1] for series in await query("gigas_vm_cpu_busy_seconds_total", job)}
                 assert values == {"120.5"}
             assert "level=warn" not in scraping.log()
+
+
+@pytest.mark.parametrize("query", ["", "&collect[]=cpu&collect[]=traffic", f"&account={quote(AWKWARD[0])}"])
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+async def test_a_part_of_the_page_is_one_member_of_gzip_in_either_format(query: str, accept: str) -> None:
+    async with awkward() as served:
+        path = f"/metrics?{query}" if "collect" in query else f"/metrics?exclude[]=exporter{query}"
+        plain = await served.ask(path, headers=[("Accept", accept)])
+        compressed = await served.ask(path, headers=[("Accept", accept), ("Accept-Encoding", "gzip")])
+        reader = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        assert reader.decompress(compressed.body) == plain.body
+        assert (reader.eof, reader.unused_data) == (True, b"")
+        assert len(plain.text.splitlines()) > 10
+
+
+async def test_aiohttp_reads_the_whole_of_a_compressed_page() -> None:
+    async with awkward() as served:
+        url = f"{served.url}/metrics?exclude[]=exporter"
+        plain = (await served.ask("/metrics?exclude[]=exporter")).body
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert response.headers["Content-Encoding"] == "gzip"
+            assert await response.read() == plain
+
+
+async def test_httpx_reads_the_whole_of_a_compressed_page() -> None:
+    """It stops after the first of several members, without an error."""
+    httpx = pytest.importorskip("httpx")
+    async with awkward() as served, httpx.AsyncClient() as client:
+        answer = await client.get(f"{served.url}/metrics?exclude[]=exporter")
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.content == (await served.ask("/metrics?exclude[]=exporter")).body
 
 
 async def test_curl_and_python_read_the_whole_of_a_compressed_page(tmp_path: Path) -> None:

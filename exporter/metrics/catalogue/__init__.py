@@ -4,12 +4,33 @@ A VM family's labels follow `VM_LABELS`; its `samples` give, for one snapshot, t
 number. Naming: https://prometheus.io/docs/practices/naming/.
 """
 
-from exporter.metrics.catalogue.family import VM_LABELS, AccountFamily, Family, OwnFamily, Sample, VmFamily
+from exporter.metrics.catalogue.family import (
+    VM_LABELS,
+    VM_PARTS,
+    AccountFamily,
+    Family,
+    OwnFamily,
+    Sample,
+    Tally,
+    TallyFamily,
+    VmFamily,
+)
 from exporter.metrics.catalogue.inventory import INVENTORY
 from exporter.metrics.catalogue.own import OWN
 from exporter.metrics.catalogue.statistics import CPU, TRAFFIC
 
-__all__ = ["FAMILIES", "VM_LABELS", "AccountFamily", "Family", "OwnFamily", "Sample", "VmFamily"]
+__all__ = [
+    "FAMILIES",
+    "VM_LABELS",
+    "VM_PARTS",
+    "AccountFamily",
+    "Family",
+    "OwnFamily",
+    "Sample",
+    "Tally",
+    "TallyFamily",
+    "VmFamily",
+]
 
 FAMILIES: tuple[Family, ...] = (*INVENTORY, *CPU, *TRAFFIC, *OWN)
 """In the order of the page."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from exporter.fleet import AccountView, Vm
-from exporter.metrics.catalogue.family import AccountFamily, Family, Sample, VmFamily, always
+from exporter.fleet import Vm
+from exporter.metrics.catalogue.family import AccountFamily, Family, Sample, TallyFamily, VmFamily, always
 
 __all__ = ["INVENTORY"]
 
@@ -11,10 +11,17 @@ _STATUSES = ("offline", "online", "recovery", "unbuilt")
 """The statuses that the provider documents; any other is shown beside them while a VM has it."""
 
 
+def _of_status(present: str) -> Iterable[Sample]:
+    statuses = _STATUSES if present in _STATUSES else (*_STATUSES, present)
+    return tuple(((status,), float(status == present)) for status in statuses)
+
+
+_OF_STATUS = {status: _of_status(status) for status in _STATUSES}
+
+
 def _status(vm: Vm) -> Iterable[Sample]:
     present = vm.machine.status
-    statuses = _STATUSES if present in _STATUSES else (*_STATUSES, present)
-    return (((status,), float(status == present)) for status in statuses)
+    return _OF_STATUS.get(present) or _of_status(present)
 
 
 def _info(vm: Vm) -> Iterable[Sample]:
@@ -35,16 +42,6 @@ def _info(vm: Vm) -> Iterable[Sample]:
     )
 
 
-def _vms_by_status(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
-    if not account.listed:
-        return
-    counts = dict.fromkeys(_STATUSES, 0)
-    for vm in vms:
-        counts[vm.machine.status] = counts.get(vm.machine.status, 0) + 1
-    for status, count in counts.items():
-        yield (account.name, status), float(count)
-
-
 INVENTORY: tuple[Family, ...] = (
     AccountFamily(
         name="gigas_up",
@@ -52,15 +49,16 @@ INVENTORY: tuple[Family, ...] = (
         help="Whether the last listing of the account's VMs succeeded (1) or failed after its retries (0).",
         collector="inventory",
         labels=("account",),
-        samples=lambda account, _: () if account.up is None else (((account.name,), float(account.up)),),
+        samples=lambda account: () if account.up is None else (((account.name,), float(account.up)),),
     ),
-    AccountFamily(
+    TallyFamily(
         name="gigas_vms",
         type="gauge",
         help="How many VMs of the account have each status (field status), as last listed.",
         collector="inventory",
         labels=("account", "status"),
-        samples=_vms_by_status,
+        tally=lambda vm: (((vm.machine.status,), 1.0),),
+        zeros=tuple((status,) for status in _STATUSES),
     ),
     AccountFamily(
         name="gigas_account_info",
@@ -68,7 +66,7 @@ INVENTORY: tuple[Family, ...] = (
         help="The account's id in the provider's addresses, and the labels that the operator gave it; always 1.",
         collector="inventory",
         labels=("account", "account_id"),
-        samples=lambda account, _: (((account.name, account.account_id), 1.0),),
+        samples=lambda account: (((account.name, account.account_id), 1.0),),
         own_labels=lambda account: account.labels,
     ),
     AccountFamily(
@@ -79,7 +77,7 @@ INVENTORY: tuple[Family, ...] = (
         "(api_key_expires). Absent if neither is known.",
         collector="inventory",
         labels=("account",),
-        samples=lambda account, _: (
+        samples=lambda account: (
             () if account.credential_expires_at is None else (((account.name,), account.credential_expires_at),)
         ),
     ),
@@ -213,5 +211,12 @@ INVENTORY: tuple[Family, ...] = (
         help="How often the VM's name (field label, or hostname where that is empty) was seen to change.",
         collector="inventory",
         samples=lambda vm: always(vm.renames),
+    ),
+    VmFamily(
+        name="gigas_vm_status_changes_total",
+        type="counter",
+        help="How often the VM's status (field status) was seen to change, from listing to listing.",
+        collector="inventory",
+        samples=lambda vm: always(vm.status_changes),
     ),
 )

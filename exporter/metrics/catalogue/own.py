@@ -1,65 +1,48 @@
 """What the daemon says of itself."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from exporter.fleet import AccountView, Outcome, Vm
-from exporter.metrics.catalogue.family import AccountFamily, Family, OwnFamily, Sample
+from exporter.metrics.catalogue.family import AccountFamily, Family, OwnFamily, Sample, Tally, TallyFamily
 
 __all__ = ["OWN"]
 
 
-def _vms_by_outcome(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
-    if not account.listed:
-        return
-    counts = {(collector, outcome): 0 for collector in ("inventory", "cpu", "traffic") for outcome in Outcome}
-    listing = Outcome.OK if account.up else Outcome.FAILING
-    for vm in vms:
-        counts["inventory", listing] += 1
-        counts["cpu", vm.cpu_outcome] += 1
-        counts["traffic", vm.traffic_outcome] += 1
-    for (collector, outcome), count in counts.items():
-        yield (account.name, collector, str(outcome)), float(count)
+_COLLECTORS = ("inventory", "cpu", "traffic")
+_LISTED, _NOT_LISTED = ("inventory", str(Outcome.OK)), ("inventory", str(Outcome.FAILING))
 
 
-def _by_collector(value: Callable[[float], float]) -> Callable[[AccountView, Iterable[Vm]], Iterable[Sample]]:
-    """The sum of a function of what each VM is owed, in seconds."""
-
-    def samples(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
-        cpu = traffic = 0.0
-        for vm in vms:
-            cpu += value(vm.cpu.owed_s if vm.cpu else 0.0)
-            traffic += value(max((interface.owed_s for interface in vm.interfaces), default=0.0))
-        if account.listed:
-            yield (account.name, "cpu"), cpu
-            yield (account.name, "traffic"), traffic
-
-    return samples
+def _outcomes(vm: Vm) -> Iterable[Sample]:
+    return (_LISTED, 1.0), (("cpu", vm.cpu_outcome), 1.0), (("traffic", vm.traffic_outcome), 1.0)
 
 
-_catching_up = _by_collector(lambda owed_s: float(owed_s > 0))
-_owed = _by_collector(lambda owed_s: owed_s)
+def _as_listed(account: AccountView, sums: Tally) -> Tally:
+    """A listing fails for all its VMs at once."""
+    return sums if account.up else {**sums, _LISTED: 0.0, _NOT_LISTED: sums[_LISTED]}
 
 
-def _overcounted_bytes(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
-    if account.listed:
-        over = sum(interface.overcounted_bytes for vm in vms for interface in vm.interfaces)
-        yield (account.name,), float(over)
+def _owed_s(vm: Vm) -> Iterable[Sample]:
+    """What a VM is owed. Its interfaces wait for the same answers: the one that waits for longest counts."""
+    if vm.cpu and vm.cpu.owed_s:
+        yield ("cpu",), vm.cpu.owed_s
+    if longest_s := max((interface.owed_s for interface in vm.interfaces), default=0.0):
+        yield ("traffic",), longest_s
 
 
-def _overcounted_cpu(account: AccountView, vms: Iterable[Vm]) -> Iterable[Sample]:
-    if account.listed:
-        yield (account.name,), float(sum(vm.cpu.overcounted_s for vm in vms if vm.cpu))
+_OF_STATISTICS = (("cpu",), ("traffic",))
 
 
 OWN: tuple[Family, ...] = (
-    AccountFamily(
+    TallyFamily(
         name="gigas_exporter_vms",
         type="gauge",
         help="How many VMs of the account a collector sees, by outcome: ok, waiting (nothing yet), failing, stale, "
         "idle (off); the outcomes sum to the fleet.",
         collector="exporter",
         labels=("account", "collector", "outcome"),
-        samples=_vms_by_outcome,
+        tally=_outcomes,
+        zeros=tuple((collector, str(outcome)) for collector in _COLLECTORS for outcome in Outcome),
+        shown=_as_listed,
     ),
     AccountFamily(
         name="gigas_exporter_unreadable_vms",
@@ -67,26 +50,28 @@ OWN: tuple[Family, ...] = (
         help="Entries of the account's last complete listing that could not be understood. Absent before there is one.",
         collector="exporter",
         labels=("account",),
-        samples=lambda account, _: (((account.name,), float(account.broken)),) if account.listed else (),
+        samples=lambda account: (((account.name,), float(account.broken)),) if account.listed else (),
     ),
-    AccountFamily(
+    TallyFamily(
         name="gigas_exporter_catching_up_vms",
         type="gauge",
         help="How many VMs of the account miss something that a longer period of the provider may still tell.",
         collector="exporter",
         labels=("account", "collector"),
-        samples=_catching_up,
+        tally=lambda vm: [(collector, 1.0) for collector, _ in _owed_s(vm)],
+        zeros=_OF_STATISTICS,
     ),
-    AccountFamily(
+    TallyFamily(
         name="gigas_exporter_owed_seconds",
         type="gauge",
         unit="seconds",
         help="VM time, from the first gap or uncertain bucket on, that waits for a longer period of the provider.",
         collector="exporter",
         labels=("account", "collector"),
-        samples=_owed,
+        tally=_owed_s,
+        zeros=_OF_STATISTICS,
     ),
-    AccountFamily(
+    TallyFamily(
         name="gigas_exporter_overcounted_bytes",
         type="gauge",
         unit="bytes",
@@ -94,9 +79,10 @@ OWN: tuple[Family, ...] = (
         "off against later growth.",
         collector="exporter",
         labels=("account",),
-        samples=_overcounted_bytes,
+        tally=lambda vm: [((), each.overcounted_bytes) for each in vm.interfaces if each.overcounted_bytes],
+        zeros=((),),
     ),
-    AccountFamily(
+    TallyFamily(
         name="gigas_exporter_overcounted_cpu_seconds",
         type="gauge",
         unit="seconds",
@@ -104,7 +90,8 @@ OWN: tuple[Family, ...] = (
         "against later growth.",
         collector="exporter",
         labels=("account",),
-        samples=_overcounted_cpu,
+        tally=lambda vm: [((), vm.cpu.overcounted_s)] if vm.cpu and vm.cpu.overcounted_s else [],
+        zeros=((),),
     ),
     OwnFamily(
         name="gigas_exporter_ledger_up",
@@ -258,5 +245,55 @@ OWN: tuple[Family, ...] = (
         unit="seconds",
         help="When the configuration in force was read, UNIX seconds.",
         collector="exporter",
+    ),
+    OwnFamily(
+        name="gigas_vm_lock_duration_seconds",
+        type="histogram",
+        unit="seconds",
+        help="How long locks lasted that were seen to begin and to end (field locked), from listing to listing.",
+        collector="exporter",
+        labels=("account",),
+        buckets=(60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200),
+    ),
+    OwnFamily(
+        name="gigas_exporter_shard_info",
+        type="gauge",
+        help="Which part of the VMs this process watches, counted from 0, and of how many; always 1.",
+        collector="exporter",
+        labels=("index", "total"),
+    ),
+    OwnFamily(
+        name="gigas_exporter_buckets_total",
+        type="counter",
+        help="Buckets that were complete and were counted, of one VM each. One request for each of them is the aim: "
+        "compare with the requests to cpu_stats and bw_stats.",
+        collector="exporter",
+        labels=("account", "collector"),
+    ),
+    OwnFamily(
+        name="gigas_exporter_data_age_seconds",
+        type="histogram",
+        unit="seconds",
+        help="How old the end of the newest counted bucket of a running VM was, for each VM that has one, several "
+        "times a minute: the rate shows how ages are distributed over the VMs.",
+        collector="exporter",
+        labels=("account", "collector"),
+        buckets=(1, 2.5, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 600, 900, 1_800, 3_600, 7_200),
+    ),
+    OwnFamily(
+        name="gigas_exporter_due_vms",
+        type="gauge",
+        help="VMs of the account whose time has come and that wait for a look; 0 while the exporter keeps up.",
+        collector="exporter",
+        labels=("account", "collector"),
+    ),
+    OwnFamily(
+        name="gigas_exporter_look_lateness_seconds",
+        type="histogram",
+        unit="seconds",
+        help="How long after its time a look at a VM began.",
+        collector="exporter",
+        labels=("account", "collector"),
+        buckets=(0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
     ),
 )

@@ -8,15 +8,16 @@ from exporter.metrics.catalogue.family import Family, Sample, VmFamily, always
 __all__ = ["CPU", "TRAFFIC"]
 
 _INTERFACE = ("interface_id", "network_id", "public")
+_PUBLIC = {True: "true", False: "false"}
 
 
 def _per_interface(value: Callable[[InterfaceTraffic], float | None]) -> Callable[[Vm], Iterable[Sample]]:
     def samples(vm: Vm) -> Iterable[Sample]:
-        for interface in vm.interfaces:
-            number = value(interface)
-            if number is not None:
-                public = "true" if interface.public else "false"
-                yield (interface.interface_id, interface.network_id, public), number
+        return [
+            ((interface.interface_id, interface.network_id, _PUBLIC[interface.public]), number)
+            for interface in vm.interfaces
+            if (number := value(interface)) is not None
+        ]
 
     return samples
 

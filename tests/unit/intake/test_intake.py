@@ -438,4 +438,28 @@ async def test_refused_values_and_lost_time_are_told() -> None:
         await at_work.take(
             listing(machine(), at=0), no_traffic(31), chunks("1 2 3", at=31), chunks("7 8 9", at=131, refused=2)
         )
-        assert at_work.events[-1] == ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", refused=2)
+        assert at_work.events[-1] == ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", buckets=3, refused=2)
+
+
+async def test_each_bucket_that_is_counted_is_told_once_for_each_vm() -> None:
+    def told(at_work: Taking, collector: str) -> list[int]:
+        taken = [event for event in at_work.events if isinstance(event, ReadingTaken)]
+        return [event.buckets for event in taken if event.collector == collector]
+
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=0))
+        for at, start, text in ((61, 0, "1 2 3 4 5 6"), (62, 0, "1 2 3 4 5 6"), (74, 10, "2 3 4 5 6 7")):
+            await at_work.take(traffic(at, start, {"45": text, "46": text}, of=60), chunks(text, at=at))
+        await at_work.take(traffic(85, 20, {"45": "3 4 5 6 7 0"}, of=60), chunks("3 4 5 6 7 0", at=85))
+        await at_work.take(traffic(95, 30, {"45": "4 5 6 7 8 9"}, of=60))
+        # What is known since 0 counts from the second bucket on, when its 0 has been shown for a width.
+        assert told(at_work, "cpu") == [0, 0, 6, 0]
+        assert told(at_work, "traffic") == [0, 0, 6, 0, 2]
+
+
+async def test_a_look_tells_for_how_many_buckets_the_window_has_room() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine(), at=0))
+        await at_work.take(traffic(41, 0, {"45": "1 2 3"}, of=40), chunks("1 2 3 4 5", at=51), no_traffic(52))
+        rooms = [taken.buckets for taken in at_work.taken if isinstance(taken, Taken)]
+        assert rooms == [4, 5, 0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from exporter.clock import SystemClock
 from exporter.collectors import Reading
 from exporter.fleet import AccountView, Change, Fleet, Vm
-from exporter.intake import Intake
+from exporter.intake import Intake, IntakeEvent, LockEnded
 from tests.builders import machine
 from tests.unit.intake.readings import ACCOUNT, RecordingLedger, chunks, listing
 
@@ -30,6 +30,7 @@ class Listed:
     fleet: Fleet = field(default_factory=Fleet)
     ledger: RecordingLedger = field(default_factory=RecordingLedger)
     changes: list[Change] = field(default_factory=list)
+    events: list[IntakeEvent] = field(default_factory=list)
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,7 +41,7 @@ class Listed:
             fleet=self.fleet,
             clock=self.clock,
             stale_after_s=900.0,
-            on_event=lambda _: None,
+            on_event=self.events.append,
             on_taken=lambda _: None,
         )
 
@@ -98,6 +99,23 @@ async def test_a_lock_lasts_from_listing_to_listing_and_what_is_not_locked_does_
             await at_work.take(listing(machine(vm_id="1"), machine(vm_id="2", locked=True), at=at))
             assert at_work.written() == {"2"}
             assert at_work.vm("2").lock.lasted_s == lasted_s
+
+
+async def test_of_a_lock_that_was_seen_to_begin_it_is_told_how_long_it_lasted() -> None:
+    async with listed() as at_work:
+        for at, locked in ((160, True), (220, True), (280, False), (340, False), (400, True), (460, False)):
+            await at_work.take(listing(machine(vm_id="1"), machine(vm_id="2", locked=locked), at=at))
+        ended = [event for event in at_work.events if isinstance(event, LockEnded)]
+        assert ended == [LockEnded(ACCOUNT, "2", 120.0), LockEnded(ACCOUNT, "2", 60.0)]
+
+
+async def test_of_a_lock_that_was_there_at_first_sight_nobody_knows_how_long_it_lasted() -> None:
+    async with listed() as at_work:
+        for at, locked in ((160, True), (220, False)):
+            await at_work.take(
+                listing(machine(vm_id="1"), machine(vm_id="2"), machine(vm_id="3", locked=locked), at=at)
+            )
+        assert not [event for event in at_work.events if isinstance(event, LockEnded)]
 
 
 async def test_a_vm_that_a_listing_lacked_once_is_as_before_when_it_is_back() -> None:

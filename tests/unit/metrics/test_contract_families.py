@@ -86,5 +86,5 @@ def test_entries_that_could_not_be_understood_are_told_once_there_is_a_listing()
     (family,) = (each for each in FAMILIES if each.name == "gigas_exporter_unreadable_vms")
     assert isinstance(family, AccountFamily)
     view = AccountView(name="production", account_id="17893", listed=True, broken=2)
-    assert account_lines(family, view, []) == b'gigas_exporter_unreadable_vms{account="production"} 2.0\n'
-    assert account_lines(family, AccountView(name="production", account_id="17893", up=False), []) == b""
+    assert account_lines(family, view) == b'gigas_exporter_unreadable_vms{account="production"} 2.0\n'
+    assert account_lines(family, AccountView(name="production", account_id="17893", up=False)) == b""

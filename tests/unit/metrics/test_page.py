@@ -9,8 +9,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import SystemClock
 from exporter.fleet import AccountView, Fleet
-from exporter.metrics import FAMILIES, Own, Page, Selection
+from exporter.metrics import COLLECTORS, FAMILIES, Own, Page, Selection
+from exporter.metrics.catalogue import AccountFamily, TallyFamily
 from tests.builders import cpu, interface, vm
+from tests.exposition import Page as Lines
+from tests.waiting import eventually
+
+OF_ACCOUNTS = tuple(
+    f"{family.name}{{"
+    for family in FAMILIES
+    if isinstance(family, (AccountFamily, TallyFamily)) and family.collector == "exporter"
+)
 
 
 class Shown:
@@ -242,6 +251,56 @@ async def test_what_a_fault_of_ours_kept_from_the_page_is_made_good_later() -> N
     assert samples(page, "gigas_vm_cpus")["0"] == 2
 
 
+class Laboured(SystemClock):
+    """Each look at it is so much later than the one before: a step takes that long. Notes how long was paused for."""
+
+    def __init__(self, step_s: float) -> None:
+        self._now_s, self._step_s = 0.0, step_s
+        self.paused_s: list[float] = []
+
+    def monotonic_s(self) -> float:
+        self._now_s += self._step_s
+        return self._now_s
+
+    async def sleep(self, delay_s: float) -> None:
+        await super().sleep(0)
+        if delay_s:
+            self.paused_s.append(delay_s)
+            await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(("step_s", "pause_s"), [(0.0, 0.2), (0.001, 0.2), (0.0625, 2.5), (1.0, 5.0)])
+async def test_the_pause_after_a_refresh_is_twenty_times_what_it_cost_within_limits(
+    step_s: float, pause_s: float
+) -> None:
+    clock, fleet = Laboured(step_s), Fleet()
+    fleet.keep_accounts([AccountView(name="production", account_id="17893", up=True, listed=True)])
+    page = Page(fleet=fleet, own=Own(version="1.2.3"), clock=clock)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(page.run())
+
+        async def paused() -> bool:
+            return bool(clock.paused_s)
+
+        await eventually(paused)
+        running.cancel()
+    # Two steps: the account is looked at, and put on the page. The lap in between is not what it costs.
+    assert clock.paused_s == [pytest.approx(pause_s)]
+
+
+async def test_what_is_kept_ready_is_what_is_on_the_page() -> None:
+    shown = Shown("production", "test")
+    for account in ("production", "test"):
+        shown.fleet.replace(account, [vm(account, vm_id=str(n), cpu=cpu()) for n in range(300)])
+    await shown.text()
+    without_own = Selection(collectors=frozenset(COLLECTORS) - {"exporter"})
+    lines = [line for line in (await shown.text(without_own)).splitlines(keepends=True) if not line.startswith("#")]
+    account_lines = [line for line in (await shown.text()).splitlines(keepends=True) if line.startswith(OF_ACCOUNTS)]
+    plain, deflated = shown.page.size_bytes
+    assert plain == sum(map(len, lines)) + sum(map(len, account_lines))
+    assert 0 < deflated < plain / 5
+
+
 async def test_accounts_stand_in_the_order_of_the_configuration() -> None:
     shown = Shown("b", "a")
     await shown.text()
@@ -249,3 +308,19 @@ async def test_accounts_stand_in_the_order_of_the_configuration() -> None:
     page = await shown.text()
     infos = [line.split('"')[1] for line in page.split("\n") if line.startswith("gigas_account_info")]
     assert infos == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(("up", "outcome"), [(True, "ok"), (False, "failing"), (None, "failing")])
+async def test_the_outcomes_of_a_listing_sum_to_the_fleet_whether_it_succeeds_or_fails(
+    up: bool | None, outcome: str
+) -> None:
+    shown = Shown()
+    shown.fleet.keep_accounts([AccountView(name="production", account_id="17893", up=up, listed=True)])
+    shown.fleet.replace("production", [vm(vm_id=str(n)) for n in range(3)])
+    page = Lines.of(await shown.text())
+    listed = {
+        labels["outcome"]: value
+        for labels, value in page.each("gigas_exporter_vms", account="production", collector="inventory")
+    }
+    assert listed == dict.fromkeys(listed, 0.0) | {outcome: 3.0}
+    assert sum(listed.values()) == 3

@@ -4,8 +4,9 @@ import pytest
 
 from exporter.fleet import AccountView, Vm
 from exporter.metrics import FAMILIES
-from exporter.metrics.catalogue import AccountFamily, VmFamily
-from exporter.metrics.render import account_lines
+from exporter.metrics.catalogue import AccountFamily, TallyFamily, VmFamily
+from exporter.metrics.render import account_lines, tally_lines
+from exporter.metrics.runs import summed
 from tests.builders import cpu, interface, vm
 
 VM_FAMILIES = [family for family in FAMILIES if isinstance(family, VmFamily)]
@@ -27,7 +28,7 @@ def test_the_operators_labels_stand_on_account_info() -> None:
     assert isinstance(family, AccountFamily)
     account = AccountView(name="production", account_id="17893", labels={"team": 'w"eb'})
     line = 'gigas_account_info{account="production",account_id="17893",team="w\\"eb"} 1.0\n'
-    assert account_lines(family, account, []).decode() == line
+    assert account_lines(family, account).decode() == line
 
 
 def test_names_follow_the_rules_of_prometheus() -> None:
@@ -72,8 +73,9 @@ def test_what_is_owed_and_overcounted_is_summed_over_the_account_and_is_0_where_
 def _of_account(name: str, vms: list[Vm], *, listed: bool = True) -> dict[str, float]:
     """The samples of a family, by what stands behind the label of the account."""
     family = next(each for each in FAMILIES if each.name == name)
-    assert isinstance(family, AccountFamily)
-    text = account_lines(family, AccountView(name="production", account_id="17893", listed=listed), vms).decode()
+    assert isinstance(family, TallyFamily)
+    account = AccountView(name="production", account_id="17893", listed=listed)
+    text = tally_lines(family, account, summed(map(family.tally, vms))).decode()
     lines = (line.split(" ") for line in text.splitlines())
     return {
         labels.removeprefix(f'{name}{{account="production"').removesuffix("}"): float(value) for labels, value in lines

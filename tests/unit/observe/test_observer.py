@@ -11,7 +11,7 @@ from exporter.gigas import GigasError, NotFound, RequestDone, Throttled
 from exporter.intake import CommitFailed, Committed, FleetChanged, ReadingTaken, Restored
 from exporter.metrics import Own
 from exporter.observe import Observer
-from exporter.schedule import CollectorRan, LookBackFailed, LookFailed, TaskFailed
+from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookBegan, LookFailed, TaskFailed
 from tests.exposition import Page
 
 ACCOUNT, CPU = "production", {"account": "production", "collector": "cpu"}
@@ -93,6 +93,10 @@ def test_what_is_known_from_the_start_is_there_as_0_before_the_first_event() -> 
     for collector in ("cpu", "traffic"):
         assert page.one("gigas_exporter_lost_seconds_total", account=ACCOUNT, collector=collector) == 0
         assert page.one("gigas_exporter_refused_values_total", account=ACCOUNT, collector=collector) == 0
+        assert page.one("gigas_exporter_buckets_total", account=ACCOUNT, collector=collector) == 0
+        assert page.one("gigas_exporter_due_vms", account=ACCOUNT, collector=collector) == 0
+        for name in ("gigas_exporter_data_age_seconds", "gigas_exporter_look_lateness_seconds"):
+            assert page.one(f"{name}_count", account=ACCOUNT, collector=collector) == 0
     for collector in ("inventory", "cpu", "traffic"):
         assert page.one("gigas_exporter_duplicates_total", account=ACCOUNT, collector=collector) == 0
         assert page.one("gigas_exporter_internal_errors_total", task=f"{ACCOUNT}/{collector}") == 0
@@ -116,6 +120,43 @@ def test_waiting_is_summed() -> None:
     observed.told(Throttled(ACCOUNT, 1.5))
     observed.told(Throttled(ACCOUNT, 2.0))
     assert observed.page().one("gigas_exporter_api_throttled_seconds_total", account=ACCOUNT) == 3.5
+
+
+def test_buckets_are_summed_so_that_requests_for_each_can_be_told() -> None:
+    observed = Observed()
+    for buckets in (0, 1, 1, 3):
+        observed.told(ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", buckets=buckets))
+    assert observed.page().one("gigas_exporter_buckets_total", **CPU) == 5
+
+
+def test_looks_show_how_late_they_begin_and_how_many_vms_wait() -> None:
+    observed = Observed()
+    observed.told(LookBegan(ACCOUNT, "cpu", late_s=0.02, due=7))
+    observed.told(LookBegan(ACCOUNT, "cpu", late_s=4.0, due=3))
+    page = observed.page()
+    assert page.one("gigas_exporter_due_vms", **CPU) == 3
+    assert page.one("gigas_exporter_look_lateness_seconds_bucket", **CPU, le="0.05") == 1
+    assert page.one("gigas_exporter_look_lateness_seconds_sum", **CPU) == pytest.approx(4.02)
+
+
+def test_ages_of_vms_add_up_over_samples() -> None:
+    observed = Observed()
+    observed.told(AgesSeen(ACCOUNT, "cpu", ages_s=(70.0, 130.0, 9_000.0), due=2))
+    observed.told(AgesSeen(ACCOUNT, "cpu", ages_s=(90.0, 150.0, 9_020.0), due=0))
+    page = observed.page()
+    assert page.one("gigas_exporter_due_vms", **CPU) == 0
+    for bound, count in (("60.0", 0), ("120.0", 2), ("180.0", 4), ("7200.0", 4), ("+Inf", 6)):
+        assert page.one("gigas_exporter_data_age_seconds_bucket", **CPU, le=bound) == count
+
+
+def test_the_shard_that_is_watched_is_shown_and_no_other() -> None:
+    observed = Observed()
+    observed.observer.sharded(index=0, total=1)
+    assert observed.page().one("gigas_exporter_shard_info") == observed.page().one(
+        "gigas_exporter_shard_info", index="0", total="1"
+    )
+    observed.observer.sharded(index=2, total=12)
+    assert list(observed.page().each("gigas_exporter_shard_info")) == [({"index": "2", "total": "12"}, 1)]
 
 
 def test_a_run_sets_success_duration_and_when_it_last_went_well() -> None:
@@ -413,7 +454,9 @@ def test_nothing_of_a_forgotten_account_stays(lines: Lines) -> None:
         RequestDone(ACCOUNT, "cpu_stats", "200", 0.3),
         Throttled(ACCOUNT, 1.0),
         ran("HTTP 503", whole=True),
-        ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", lost_s=300.0, refused=2, duplicates=1),
+        ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", buckets=1, lost_s=300.0, refused=2, duplicates=1),
+        LookBegan(ACCOUNT, "cpu", late_s=4.0, due=3),
+        AgesSeen(ACCOUNT, "cpu", ages_s=(70.0, 9_000.0), due=3),
         ran(owing=3),
         paid(60.0, estimated_s=1.0),
         not_looked_back(),

@@ -3,9 +3,11 @@
 import asyncio
 from functools import partial
 
+from exporter.clock import SystemClock
 from exporter.fleet import Outcome
-from exporter.schedule import TaskFailed
-from tests.unit.schedule.looking import Looking, looking, not_found
+from exporter.schedule import AgesSeen, LookBegan, TaskFailed
+from tests.builders import interface, vm
+from tests.unit.schedule.looking import ACCOUNT, Looking, looking, not_found
 from tests.waiting import eventually
 
 
@@ -165,11 +167,11 @@ async def test_a_vm_that_goes_is_forgotten_even_while_it_is_looked_at() -> None:
         at_work.provider.hanging["b"].set()
         await at_work.listed("c")
         round_ = at_work.round
-        assert set(round_._watched) == round_._well == {"c"}
+        await eventually(lambda: idle(at_work))
+        assert set(round_._watched) == round_._well[True] == {"c"}
         assert not round_._causes
         assert "a" not in round_._due
         assert "b" not in round_._due
-        await eventually(lambda: idle(at_work))
 
 
 async def idle(at_work: Looking) -> bool:
@@ -234,3 +236,76 @@ async def test_once_looks_at_every_vm_and_gives_up_when_the_first_ones_all_fail(
         outcomes = {vm.traffic_outcome for vm in at_work.fleet.vms("production").values()}
         assert outcomes == {Outcome.FAILING}
         assert at_work.runs()[-1].error is error
+
+
+def know_counted(at_work: Looking, **until_at: float | None) -> None:
+    """Have these VMs in the fleet, as a restart leaves them: counted until then (None: nothing is)."""
+    at_work.fleet.replace(
+        ACCOUNT,
+        [
+            vm(ACCOUNT, vm_id=vm_id, interfaces=() if at is None else (interface(until_at=at),))
+            for vm_id, at in until_at.items()
+        ],
+    )
+
+
+async def test_after_a_start_vms_without_statistics_come_first_and_then_the_oldest() -> None:
+    async with looking(runs=False, workers=1) as at_work, asyncio.TaskGroup() as group:
+        know_counted(at_work, a=700.0, b=None, c=100.0, d=900.0, e=None, f=400.0)
+        running = group.create_task(at_work.round.run())
+        await eventually(lambda: at_work.asked(*"abcdef"))
+        running.cancel()
+        assert list(at_work.provider.asked) == ["b", "e", "c", "f", "a", "d"]
+
+
+async def test_one_vm_that_always_fails_does_not_keep_the_others_from_being_tried_after_an_outage() -> None:
+    async with looking(runs=False, workers=2, interval_s=0.1) as at_work, asyncio.TaskGroup() as group:
+        know_counted(at_work, a=None, b=200.0, c=100.0)
+        at_work.provider.failing |= {vm_id: not_found() for vm_id in "abc"}
+        running = group.create_task(at_work.round.run())
+        await eventually(lambda: failed_as_a_whole(at_work))
+        del at_work.provider.failing["b"], at_work.provider.failing["c"]
+        # By then it is due again itself: who has failed least is tried, not who has waited for longest.
+        await eventually(lambda: at_work.asked("b", "c", times=2), within_s=10)
+        running.cancel()
+
+
+async def test_once_looks_at_the_oldest_first() -> None:
+    async with looking(runs=False, workers=1) as at_work:
+        know_counted(at_work, a=700.0, b=None, c=100.0)
+        await at_work.round.once()
+        assert list(at_work.provider.asked) == ["b", "c", "a"]
+
+
+async def test_how_late_a_look_begins_is_told_and_how_many_wait() -> None:
+    async with looking(workers=1) as at_work:
+        at_work.provider.hanging["a"] = asyncio.Event()
+        await at_work.listed("a", "b", "c")
+        await eventually(lambda: at_work.asked("a"))
+        at_work.provider.hanging["a"].set()
+        await eventually(lambda: at_work.asked("b", "c"))
+        begun = [event for event in at_work.events if isinstance(event, LookBegan)]
+        assert [event.due for event in begun] == [2, 1, 0]
+        assert all(0 <= event.late_s < 5 for event in begun)
+        assert [event.late_s for event in begun] == sorted(event.late_s for event in begun)
+
+
+async def test_the_ages_of_running_vms_of_which_something_is_counted_are_told_by_the_providers_clock() -> None:
+    async with looking(runs=False) as at_work:
+        at_work.provider.ahead_s = 5_000.0
+        now_at = SystemClock().wall_s()
+        know_counted(at_work, a=now_at - 60, b=None, c=now_at - 600)
+        at_work.fleet.replace(ACCOUNT, [vm(ACCOUNT, vm_id="off", status="offline", interfaces=(interface(),))])
+        await at_work.round.once()  # An answer tells how the clocks differ.
+        await at_work.round.tell_ages()
+        told = [event for event in at_work.events if isinstance(event, AgesSeen)]
+        assert [round(age_s, -1) for event in told for age_s in event.ages_s] == [5_060, 5_600]
+
+
+async def test_the_ages_of_many_vms_are_told_in_steps() -> None:
+    async with looking(runs=False) as at_work:
+        know_counted(at_work, **{f"vm-{number}": 100.0 for number in range(450)})
+        await at_work.round._know_vms()
+        await at_work.round.tell_ages()
+        told = [event for event in at_work.events if isinstance(event, AgesSeen)]
+        assert [len(event.ages_s) for event in told] == [200, 200, 50]

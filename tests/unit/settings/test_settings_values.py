@@ -218,3 +218,15 @@ def test_a_filter_by_a_truth_value_is_what_the_provider_writes(told: str) -> Non
 def test_a_number_that_is_too_long_is_no_number(tmp_path: Path) -> None:
     (line,) = mistakes(tmp_path / "c.yml", ACCOUNT + f"api: {{page_size: {'9' * 5_000}}}")
     assert line == "api.page_size (FILE:2): is not a whole number"
+
+
+@pytest.mark.parametrize("collector", ["cpu", "traffic"])
+def test_a_vm_may_be_looked_at_once_in_up_to_three_buckets(collector: str, tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yml"
+    for every in (1, 2, 3):
+        told = f"{ACCOUNT}collect: {{{collector}: {{every_buckets: {every}}}}}\n"
+        assert getattr(loaded(file, told).collect, collector).every_buckets == every
+    assert getattr(loaded(file, ACCOUNT).collect, collector).every_buckets == 1
+    for every in (0, 4):
+        (mistake,) = mistakes(file, f"{ACCOUNT}collect: {{{collector}: {{every_buckets: {every}}}}}\n")
+        assert mistake.startswith(f"collect.{collector}.every_buckets (FILE:2)")
