@@ -51,8 +51,8 @@ format: $(READY)  ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(READY)  ## Measure polling, scraping and the event loop; prints ratios.
-	$(BIN)/python -m bench
+bench: $(READY)  ## Measure against bare parts, for half an hour; SHORT=1: for some minutes. Keeps the table.
+	$(BIN)/python -m bench $(if $(SHORT),--short)
 
 golden: $(READY)  ## Write the golden files anew; look at the difference before you commit it.
 	$(PYTEST) tests/golden --write-golden

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
-__all__ = ["quantile", "row", "spread"]
+__all__ = ["held", "quantile", "row", "spread"]
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -17,6 +17,11 @@ def spread(values: Sequence[float], form: str = ".2f") -> str:
     return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
 
 
+def held(values_ms: Sequence[float]) -> str:
+    """How long a loop was held: p50, p99, p99.9 and the longest, milliseconds."""
+    return " / ".join(f"{quantile(values_ms, q):.1f}" for q in (0.5, 0.99, 0.999, 1.0))
+
+
 def row(what: str, *figures: str) -> None:
     """Print a row of the table."""
-    print(f"| {what:<58} | " + " | ".join(figures) + " |", flush=True)
+    print(f"| {what:<70} | " + " | ".join(figures) + " |", flush=True)

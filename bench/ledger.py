@@ -1,4 +1,4 @@
-"""What it costs to remember 10 000 VMs, and for how long the event loop is held meanwhile."""
+"""What it costs to remember a large fleet, and for how long the event loop is held meanwhile."""
 
 import asyncio
 import random
@@ -6,22 +6,31 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import quantile, row, spread
+from bench.figures import held, row, spread
+from bench.ticker import Ticker
 from exporter.cli.process import spare_what_is_loaded
 from exporter.counting import Bucket, Series, Spell, Window
 from exporter.ledger import Batch, CpuAccount, InterfaceAccount, Remembered, SqliteLedger, VmRecord
 
-VMS = 10_000
 SCATTERED = 67
 """As many are polled in a second at a bucket of 300 s and two looks a bucket."""
 BUCKETS = 12
 WIDTH_MS = 300_000
-ROUNDS = 3
 _AT_MS = 1_700_000_000_000
-_TICK_S = 0.001
 _ACCOUNT = "17893/production"
+
+
+@dataclass(frozen=True)
+class Plan:
+    vms: int
+    rounds: int
+
+
+FULL = Plan(vms=10_000, rounds=5)
+SHORT = Plan(vms=2_000, rounds=3)
 
 
 def _series(chance: random.Random) -> Series:
@@ -43,7 +52,7 @@ def _series(chance: random.Random) -> Series:
     )
 
 
-def fleet(seed: int, vms: int = VMS) -> Sequence[VmRecord]:
+def fleet(seed: int, vms: int) -> Sequence[VmRecord]:
     """VMs with CPU and two interfaces. Another seed makes other values: what does not change costs SQLite nothing."""
     chance = random.Random(seed)
     spell = Spell(1.7e9, 1.7e9)
@@ -78,13 +87,13 @@ class _Measured:
     def __init__(self) -> None:
         self.cpu: list[float] = []
         self.wall: list[float] = []
-        self.held: list[float] = []
+        self._ticker = Ticker()
 
     @asynccontextmanager
     async def block(self) -> AsyncIterator[None]:
         """Measure what is done in it."""
         async with asyncio.TaskGroup() as group:
-            ticking = group.create_task(self._tick())
+            ticking = group.create_task(self._ticker.run())
             await asyncio.sleep(0)
             cpu, wall = time.process_time(), time.perf_counter()
             yield
@@ -94,30 +103,23 @@ class _Measured:
             await asyncio.sleep(0.2)
             ticking.cancel()
 
-    async def _tick(self) -> None:
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(_TICK_S)
-            self.held.append(1000 * (time.perf_counter() - before - _TICK_S))
-
     def show(self, what: str) -> None:
         """Print both rows."""
         row(f"{what}: CPU, wall ms", spread(self.cpu, ".0f"), spread(self.wall, ".0f"))
-        held = " / ".join(f"{quantile(self.held, q):.1f}" for q in (0.5, 0.99, 1.0))
-        row(f"{what}: loop held, p50 / p99 / max ms", held)
+        row(f"{what}: loop held, p50 / p99 / p99.9 / max ms", held(self._ticker.held_ms))
 
 
-async def measure() -> None:
+async def measure(plan: Plan) -> None:
     """Commit the whole fleet, then the VMs of a second, then start with all of them."""
     whole, few, start = _Measured(), _Measured(), _Measured()
-    fleets = [fleet(seed) for seed in range(2)]
+    fleets = [fleet(seed, plan.vms) for seed in range(2)]
     chance = random.Random(1)
     spare_what_is_loaded()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.db"
         ledger = await SqliteLedger.open(path, start_anew=False, now_s=0.0)
         await ledger.commit(Batch(changed={_ACCOUNT: fleets[1]}))
-        for number in range(ROUNDS):
+        for number in range(plan.rounds):
             async with whole.block():
                 await ledger.commit(Batch(changed={_ACCOUNT: fleets[number % 2]}))
             async with few.block():
@@ -125,15 +127,15 @@ async def measure() -> None:
         await ledger.close()
         size = path.stat().st_size
         del fleets
-        for _ in range(ROUNDS):
+        for _ in range(plan.rounds):
             async with start.block():
                 ledger = await SqliteLedger.open(path, start_anew=False, now_s=0.0)
                 known: Remembered | None = await ledger.load(_ACCOUNT)
             assert known is not None
-            assert len(known.vms) == VMS
+            assert len(known.vms) == plan.vms
             known = None
             await ledger.close()
-    whole.show(f"ledger, commit of {VMS} VMs")
+    whole.show(f"ledger, commit of {plan.vms} VMs")
     few.show(f"ledger, commit of {SCATTERED} scattered VMs")
-    start.show(f"ledger, start with {VMS} VMs")
-    row("ledger, size of the file, two interfaces a VM", f"{size / 1e6:.1f} MB, {size / VMS:.0f} bytes a VM")
+    start.show(f"ledger, start with {plan.vms} VMs")
+    row("ledger, size of the file, two interfaces a VM", f"{size / 1e6:.1f} MB, {size / plan.vms:.0f} bytes a VM")

@@ -1,93 +1,82 @@
-"""How long the event loop is held while 1 000 VMs are polled and scraped."""
+"""For how long the event loop is held while a large fleet is polled, and scraped by two Prometheus servers."""
 
 import asyncio
-import os
-import sys
-import tempfile
-import time
+from dataclasses import dataclass
 
-import aiohttp
+from bench.figures import held, quantile, row, spread
+from bench.pages import rightly_grown
+from bench.processes import Report, Watched, watched
+from bench.prometheus import scraping, show
+from bench.ticker import Ticker
 
-from bench.figures import quantile, row
-from exporter.app import Daemon
-from exporter.cli.process import spare_what_is_loaded
-from exporter.clock import SystemClock
-from exporter.settings import load
-from tests.processes import free_port
-
-VMS = 1_000
-STEP_S = 10
-"""Buckets of ten seconds: each VM is polled twice in ten seconds, six times what an interval of 60 s asks for."""
-START_S = 5.0
-FOR_S = 40.0
-_TICK_S = 0.001
+SCRAPED_EVERY_S = 5
+SERVERS = 2
 
 
-async def _ticks(spent: list[float]) -> None:
-    while True:
-        before = time.perf_counter()
-        await asyncio.sleep(_TICK_S)
-        spent.append(1000 * (time.perf_counter() - before - _TICK_S))
+@dataclass(frozen=True)
+class Plan:
+    """Steps so short that both fleets are polled 20 000 times a minute."""
+
+    vms: int
+    step_s: int
+    widths: int
 
 
-async def _scrapes(url: str) -> None:
-    async with aiohttp.ClientSession() as session:
-        while True:
-            async with session.get(url, headers={"Accept-Encoding": "gzip"}) as response:
-                await response.read()
-            await asyncio.sleep(1)
+FULL = Plan(vms=10_000, step_s=60, widths=2)
+SHORT = Plan(vms=2_000, step_s=12, widths=2)
 
 
-async def measure() -> None:
-    """The whole daemon in this process, its ledger on the disk, the provider in another."""
-    provider, port = free_port(), free_port()
-    folder = tempfile.TemporaryDirectory()
-    simulator = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from exporter.cli import main; main()", "simulate",
-        "--vms", str(VMS), "--step", f"{STEP_S}s", "--listen-address", f"127.0.0.1:{provider}",
-        stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    variables = {
-        "ACCOUNTS__0__ID": "17893",
-        "ACCOUNTS__0__API_KEY": "demo-key",
-        "API__URL": f"http://127.0.0.1:{provider}",
-        "STATE__PATH": f"{folder.name}/ledger.db",
-        "WEB__LISTEN_ADDRESS": f"127.0.0.1:{port}",
-        "COLLECT__INVENTORY__INTERVAL": "10s",
-        "COLLECT__CPU__INTERVAL": "1s",
-        "COLLECT__TRAFFIC__INTERVAL": "1s",
-    }
-    settings = load(flags={}, environ={f"GIGAS_EXPORTER_{k}": v for k, v in variables.items()}, file=None)
-    stop, starting, steady = asyncio.Event(), list[float](), list[float]()
-    spare_what_is_loaded()
-    daemon = Daemon(settings, reread=lambda: settings, clock=SystemClock())
-    async with asyncio.TaskGroup() as group:
-        ticking = group.create_task(_ticks(starting))
-        running = group.create_task(daemon.run(stop))
-        await asyncio.sleep(START_S)
-        ticking.cancel()
-        cpu_before = sum(os.times()[:2])
-        beside = [
-            group.create_task(_ticks(steady)),
-            group.create_task(_scrapes(f"http://127.0.0.1:{port}/metrics")),
-        ]
-        await asyncio.sleep(FOR_S)
-        used = (sum(os.times()[:2]) - cpu_before) / FOR_S
-        own = daemon._core.own.text().decode()
-        for each in beside:
-            each.cancel()
-        stop.set()
-        await running
-    simulator.terminate()
-    await simulator.wait()
-    folder.cleanup()
-    polls = sum(
-        float(line.rpartition(" ")[2])
-        for line in own.splitlines()
-        if line.startswith("gigas_exporter_api_requests_total{") and 'code="200"' in line
+async def measure(plan: Plan) -> None:
+    """The daemon, the provider and the servers each in a process of its own; an empty loop ticks beside them."""
+    beside = Ticker()
+    async with watched(vms=plan.vms, step_s=plan.step_s, ticking=True) as daemon:
+        first, _ = await daemon.first_picture()
+        starting = await daemon.report()
+        async with scraping(daemon.url, count=SERVERS, interval_s=SCRAPED_EVERY_S) as servers:
+            await daemon.until_bucket(after=1)  # Their first scrapes are slow; lags are learned.
+            settled = await daemon.page()  # What was read once may have been placed wrongly (docs/counters.md).
+            begun = await daemon.report()
+            async with asyncio.TaskGroup() as group:
+                ticking = group.create_task(beside.run())
+                await asyncio.sleep(plan.widths * plan.step_s)
+                ticking.cancel()
+            ended = await daemon.report()
+            _show_holds(plan, starting, ended, beside)
+            await _show_polls(daemon, plan.widths * plan.step_s)
+            _show_cpu(begun, ended)
+            await show(servers, for_s=ended.at_s - begun.at_s, samples=first.samples())
+        row("counters that grew as the buckets tell", f"all {rightly_grown(settled, await daemon.page(), plan.step_s)}")
+
+
+def _show_holds(plan: Plan, starting: Report, ended: Report, beside: Ticker) -> None:
+    what = "loop held, p50 / p99 / p99.9 / max ms"
+    row(f"{what}: an empty loop, before", held(ended.empty_ms))
+    row(f"{what}: an empty loop, meanwhile", held(beside.held_ms))
+    row(f"{what}: first picture of {plan.vms} VMs", held(starting.held_ms))
+    row(f"{what}: then, polled and scraped", held(ended.held_ms), "wanted: p99.9 15, max 30")
+    for when, report in (("first picture", starting), ("then", ended)):
+        longest = max(report.collections_ms, default=0.0)
+        row(f"garbage collections, longest and all, ms: {when}", f"{longest:.1f}", f"{sum(report.collections_ms):.0f}")
+
+
+async def _show_polls(daemon: Watched, for_s: float) -> None:
+    asked = await daemon.provider.asked()
+    until_at = asked[-1].at
+    seconds = [0] * int(for_s)
+    for each in asked:
+        if each.period and 0 <= until_at - each.at < len(seconds):
+            seconds[int(until_at - each.at)] += 1
+    row("polls/s, and in the busiest second", f"{sum(seconds) / for_s:.0f}", str(max(seconds)))
+    row("polls/s, second by second", spread(seconds, ".0f"), f"p90 {quantile(seconds, 0.9):.0f}")
+
+
+def _show_cpu(begun: Report, ended: Report) -> None:
+    for_s = ended.at_s - begun.at_s
+    row(
+        "CPU of the daemon's process, % of a core",
+        f"{100 * (ended.cpu_s - begun.cpu_s) / for_s:.1f}",
+        f"without the ticker's {100 * (ended.ticking_s - begun.ticking_s) / for_s:.1f}",
     )
-    row(f"{VMS} VMs: polls/s", f"{polls / (FOR_S + START_S):.0f} (an interval of 60 s needs {2 * VMS / 60:.0f})")
-    for when, spent in (("first listing and first looks", starting), ("then", steady)):
-        held = " / ".join(f"{quantile(spent, q):.1f}" for q in (0.5, 0.99, 0.999, 1.0))
-        row(f"loop held, p50 / p99 / p99.9 / max ms, {when}", held)
-    row("CPU of one core, polling and scraped every second", f"{100 * used:.0f} %")
+    used = {name: seconds - begun.threads_s.get(name, 0.0) for name, seconds in ended.threads_s.items()}
+    shares = ", ".join(f"{name} {100 * each / for_s:.1f}" for name, each in sorted(used.items(), key=lambda u: -u[1]))
+    row("by thread, the ticker in the main one", shares)

@@ -1,0 +1,103 @@
+"""What the daemon costs at the provider's own pace: CPU, memory, and the time until everything is known."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from bench.figures import quantile, row
+from bench.processes import Watched, watched
+from bench.prometheus import scraping, show
+
+SCRAPES = 20
+_HOUR_S = 3_600
+_MB = 1e6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One whole width is measured: looks fill only a part of each."""
+
+    vms: int
+    step_s: int
+    scraped_every_s: int
+
+
+FULL = Plan(vms=10_000, step_s=300, scraped_every_s=15)
+SHORT = Plan(vms=1_000, step_s=20, scraped_every_s=5)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one fleet has cost. `scrape_ms`: the median of a whole page, gzipped, for a reader on this machine."""
+
+    vms: int
+    first_picture_s: float
+    polls_per_s: float
+    cpu_share: float
+    first_rss_bytes: int
+    rss_bytes: int
+    peak_bytes: int
+    scrape_ms: float
+
+    @property
+    def cpu_s_per_vm_hour(self) -> float:
+        return self.cpu_share * _HOUR_S / self.vms
+
+    @property
+    def cpu_ms_per_poll(self) -> float:
+        """Listings, commits, pages and scrapes included: the one figure that does not depend on the buckets' width."""
+        return 1000 * self.cpu_share / self.polls_per_s
+
+
+async def cost_of(plan: Plan) -> Cost:
+    """Measure from the beginning of the first whole bucket to its end, scraped by one Prometheus."""
+    async with watched(vms=plan.vms, step_s=plan.step_s) as daemon:
+        page, first_picture_s = await daemon.first_picture()
+        first = await daemon.report()
+        async with scraping(daemon.url, count=1, interval_s=plan.scraped_every_s) as servers:
+            await asyncio.sleep(plan.scraped_every_s)  # Its first scrape is the slowest by far.
+            bucket = await daemon.until_bucket()
+            begun = await daemon.report()
+            await daemon.until_bucket()
+            ended = await daemon.report()
+            for_s = ended.at_s - begun.at_s
+            await show(servers, for_s=for_s, samples=page.samples())
+        asked = [each for each in await daemon.provider.asked() if int(each.at // plan.step_s) == bucket]
+        return Cost(
+            vms=plan.vms,
+            first_picture_s=first_picture_s,
+            polls_per_s=len(asked) / for_s,
+            cpu_share=(ended.cpu_s - begun.cpu_s) / for_s,
+            first_rss_bytes=first.rss_bytes,
+            rss_bytes=ended.rss_bytes,
+            peak_bytes=ended.peak_bytes,
+            scrape_ms=await _scrape_ms(daemon),
+        )
+
+
+async def _scrape_ms(daemon: Watched) -> float:
+    """Decompressed and decoded, as a reader would."""
+    spent = []
+    for _ in range(SCRAPES):
+        started_s = time.perf_counter()
+        await daemon.page()
+        spent.append(1000 * (time.perf_counter() - started_s))
+        await asyncio.sleep(0.1)
+    return quantile(spent, 0.5)
+
+
+async def measure(plan: Plan) -> None:
+    """One fleet."""
+    cost = await cost_of(plan)
+    what = f"{plan.vms} VMs, buckets of {plan.step_s} s"
+    row(f"{what}: polls/s while measured", f"{cost.polls_per_s:.0f}")
+    row(f"{what}: CPU, % of a core", f"{100 * cost.cpu_share:.1f}", "wanted at 10 000 and 300 s: below 8")
+    row(f"{what}: CPU seconds per VM and hour", f"{cost.cpu_s_per_vm_hour:.3f}")
+    row(f"{what}: CPU ms per poll, all included", f"{cost.cpu_ms_per_poll:.2f}")
+    row(
+        f"{what}: memory after the first picture, at the end, most, MB",
+        " / ".join(f"{each / _MB:.0f}" for each in (cost.first_rss_bytes, cost.rss_bytes, cost.peak_bytes)),
+        "wanted at 10 000: below 220",
+    )
+    row(f"{what}: memory at the end per VM, kB", f"{cost.rss_bytes / plan.vms / 1e3:.1f}")
+    row(f"{what}: from the process' start to the first full picture, s", f"{cost.first_picture_s:.1f}")

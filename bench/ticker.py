@@ -1,0 +1,44 @@
+"""For how long an event loop is held: a task that wants to run every millisecond notes how much later it did."""
+
+import asyncio
+import time
+
+__all__ = ["Ticker"]
+
+_TICK_S = 0.001
+_CALIBRATED_S = 2.0
+
+
+class Ticker:
+    """`held_ms`: since it was last taken. `cost_s`: what one tick costs the processor, as an empty loop tells."""
+
+    def __init__(self) -> None:
+        self.held_ms: list[float] = []
+        self.ticks = 0
+        self.cost_s = 0.0
+        self._taken = False
+
+    async def run(self) -> None:
+        while True:
+            before_s = time.perf_counter()
+            await asyncio.sleep(_TICK_S)
+            if not self._taken:  # Else taking the values is what has held the loop.
+                self.held_ms.append(1000 * (time.perf_counter() - before_s - _TICK_S))
+            self._taken = False
+            self.ticks += 1
+
+    def take(self) -> list[float]:
+        """What was noted since the last time."""
+        taken, self.held_ms = self.held_ms, []
+        self._taken = True
+        return taken
+
+    async def calibrate(self) -> list[float]:
+        """Tick in an otherwise empty loop for a while; return how long even that was held."""
+        ticks, used_s = self.ticks, time.process_time()
+        async with asyncio.TaskGroup() as group:
+            ticking = group.create_task(self.run())
+            await asyncio.sleep(_CALIBRATED_S)
+            ticking.cancel()
+        self.cost_s = (time.process_time() - used_s) / (self.ticks - ticks)
+        return self.take()
