@@ -34,6 +34,7 @@ class Cpu:
             refused=answer.document.refused,
             asked_at=answer.asked_at,
             asked_seen_at=answer.asked_seen_at,
+            took_ms=to_ms(answer.took_s),
             period=period,
         )
 

@@ -40,7 +40,8 @@ class InventoryReading:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuReading:
     """A list of chunks without times: busy seconds in quanta, None where the answer has nothing usable. They are of the
-    whole VM, or of one core, of which the VM has `cores` now (None: of the VM).
+    whole VM, or of one core, of which the VM has `cores` now (None: of the VM). `took_ms`: how long after it was asked
+    for the answer began; it was made at some instant between.
     """
 
     account: str
@@ -51,6 +52,7 @@ class CpuReading:
     refused: int
     asked_at: float
     asked_seen_at: float
+    took_ms: int = 0
     period: str = SHORTEST
     duplicates: int = 0
     collector: ClassVar[str] = "cpu"

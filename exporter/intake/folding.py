@@ -178,7 +178,7 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     if known is None:
         window = _of_the_vm(told, None, cores=reading.cores)
         complete_ms = _complete(window, now_ms, late_ms)
-        if complete_ms is None:
+        if complete_ms is None or _could_end_later(reading, hint_ms, grid=record.grid):
             return Gained(record, window, late_ms=late_ms)
         counts_from_ms, from_birth = _counts_from_ms(record, window, created_at)
         series = begin(
@@ -195,6 +195,15 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     manner = cpu_manner(told, grids)
     series = fold(known.series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=record.was_off_ms)
     return Gained(replace(record, cpu=replace(known, series=series, list=told)), window, late_ms)
+
+
+def _could_end_later(reading: CpuReading, hint_ms: int, *, grid: Window | None) -> bool:
+    """Whether a chunk has ended while a list was asked for. A first one is not begun with then: nothing but the clock
+    says where it lies. Where answers take half a chunk there may be no better one.
+    """
+    answered_ms = to_ms(reading.asked_at) + reading.took_ms
+    is_short = 2 * reading.took_ms < reading.width_ms
+    return is_short and end_hint(now_ms=answered_ms, width_ms=reading.width_ms, grid=grid) != hint_ms
 
 
 def _of_the_vm(told: Window, known: CpuAccount | None, *, cores: int | None) -> Window:

@@ -267,6 +267,25 @@ async def test_a_list_that_was_first_asked_for_as_a_chunk_ended_is_put_right() -
         assert (cpu.until_at, cpu.busy_s) == (80, sum(range(3, 9)))
 
 
+async def test_a_list_in_whose_asking_a_chunk_ended_begins_no_series() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine()), no_traffic(35))
+        await at_work.take(replace(chunks("1 2 3 4", at=39.5), took_ms=600))
+        assert at_work.vm().cpu is None, "it may end at 30 or at 40"
+        for at, text in ((41.0, "2 3 4 5"), (51.0, "3 4 5 6"), (61.0, "4 5 6 7")):
+            await at_work.take(replace(chunks(text, at=at), took_ms=600))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.busy_s) == (60, 2 + 3 + 4 + 5 + 6 + 7)
+
+
+async def test_where_answers_take_half_a_chunk_cpu_is_counted_all_the_same() -> None:
+    async with taking() as at_work:
+        await at_work.take(listing(machine()), no_traffic(35))
+        await at_work.take(replace(chunks("1 2 3 4", at=39.5), took_ms=5_000))
+        assert at_work.vm().cpu is not None
+
+
 async def test_a_fault_of_ours_that_one_answer_meets_costs_that_answer() -> None:
     async with taking() as at_work:
         await at_work.take(listing(machine(), at=30), no_traffic(31))
