@@ -14,6 +14,7 @@ from exporter.gigas.errors import (
     GigasError,
     InvalidAnswer,
     RedirectRefused,
+    ServerError,
     StatusError,
     Throttled429,
     of_status,
@@ -35,11 +36,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """`asked_at`: the provider's time when it was asked; `asked_seen_at`: ours."""
+    """`asked_at`: the provider's time when it was asked; `asked_seen_at`: ours; `took_s`: until the answer began."""
 
     document: T
     asked_at: float
     asked_seen_at: float
+    took_s: float = 0.0
 
 
 Authorize = Callable[[], Awaitable[str | None]]
@@ -96,9 +98,11 @@ class Asker:
     ) -> Answer[T] | Get | GigasError:
         """Return the document, where to ask instead, or what went wrong."""
         sent_s = self.clock.monotonic_s()
+        duration_s = None
         outcome: Answer[T] | Get | GigasError
         try:
             exchange = await self.transport.send(request, authorization)
+            duration_s = self.clock.monotonic_s() - sent_s
             code = str(exchange.status)
             self._see_clock(exchange)
             outcome = await self._outcome(request, exchange, understand)
@@ -112,15 +116,18 @@ class Asker:
         self.on_event(RequestDone(self.account, request.endpoint, code, self.clock.monotonic_s() - sent_s))
         if isinstance(outcome, Throttled429):
             self.limiter.refused(sent_s=sent_s, retry_after_s=outcome.retry_after_s)
-        elif isinstance(outcome, Answer):
-            self.limiter.succeeded(sent_s=sent_s)
+        elif duration_s is None or isinstance(outcome, ServerError):
+            self.limiter.failed(sent_s=sent_s)
+        else:
+            self.limiter.succeeded(sent_s=sent_s, duration_s=duration_s)
         return outcome
 
     async def _outcome(self, request: Request, exchange: Exchange, understand: Understand[T]) -> Answer[T] | Get:
         if exchange.succeeded:
             document = await understand(exchange)
             asked_seen_at = exchange.sent_seen_at
-            return Answer(document, self.provider_clock.at(asked_seen_at), asked_seen_at)
+            took_s = max(0.0, exchange.received_seen_at - asked_seen_at)
+            return Answer(document, self.provider_clock.at(asked_seen_at), asked_seen_at, took_s)
         if exchange.status in _REDIRECTS:
             return self._moved(request, exchange)
         now_at = self.provider_clock.at(exchange.received_seen_at)

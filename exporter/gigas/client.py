@@ -88,7 +88,7 @@ class AccountClient:
         self._pages_at_once = max(1, min(options.max_concurrency // _PLACES_PER_PAGE, _MOST_PAGES_AT_ONCE))
         self._clock = clock
         self._random = random
-        limiter = Limiter(
+        limiter = self._limiter = Limiter(
             max_concurrency=options.max_concurrency,
             requests_per_second=options.requests_per_second,
             clock=clock,
@@ -108,6 +108,11 @@ class AccountClient:
         )
         self._asker = asker
         self._authentication = Authentication(self._source(credentials, asker))
+
+    @property
+    def share(self) -> float:
+        """Which part of `max_concurrency` the provider bears at present, as far as its answers tell."""
+        return self._limiter.share
 
     @property
     def credential_expires_at(self) -> float | None:

@@ -191,4 +191,5 @@ class LooksBack:
         return self._clock.monotonic_s() + delay_s
 
     def _has_place(self) -> bool:
-        return len(self._looking) < (self._most if self._failed_in_a_row < self._most else 1)
+        most = max(1, int(self._most * self._client.share))
+        return len(self._looking) < (most if self._failed_in_a_row < self._most else 1)

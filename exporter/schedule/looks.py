@@ -283,7 +283,10 @@ class VmRound:
         return min((wait_s for wait_s in (self._wait_s(), wait_back_s) if wait_s is not None), default=None)
 
     def _most(self) -> int:
-        return self._workers if self._whole_failure() is None else 1
+        """So many at a time. A collector that hangs in all of its places must leave the others theirs, also while the
+        account has fewer of them.
+        """
+        return max(1, int(self._workers * self._client.share)) if self._whole_failure() is None else 1
 
     async def _look_outliving(self, vm_id: str) -> None:
         """Look at a VM; whatever happens, it is due again some time."""

@@ -3,8 +3,9 @@
 import asyncio
 import email.utils
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from types import MappingProxyType
 from typing import Any
@@ -15,19 +16,39 @@ from exporter.simulator.access import Access
 from exporter.simulator.answers import not_allowed
 from exporter.simulator.options import Clock
 
-__all__ = ["FAULTS", "Fault", "Occasion"]
+__all__ = ["FAULTS", "Allowance", "Fault", "Occasion"]
 
 _PAGING = ("X-Page", "X-Per-Page", "X-Total", "X-Total-Pages")
+_TOO_MANY = 429
 _HUGE_BYTES = 80 * 2**20
 _SLOW_PIECES = 10
 _NO_BUCKETS_VALUES = (-5, float("nan"), 1e300, "lots", True)
+
+
+class Allowance:
+    """A token bucket: how many requests may be let through now. Full at first."""
+
+    __slots__ = ("_at_s", "_left")
+
+    def __init__(self) -> None:
+        self._left = math.inf
+        self._at_s = 0.0
+
+    def take(self, now_s: float, *, per_second: float, burst: float) -> bool:
+        self._left = min(burst, self._left + max(0.0, now_s - self._at_s) * per_second)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """`kind` is of the table. The rest says when it strikes, None for always: which endpoint (last word of the path),
     VM and account, between which seconds after the start, by which probability, each how-many-th time, how often at
-    most. `status`, `retry_after` (seconds, or `date:30`) and `seconds` are for the kinds that use them.
+    most. `status`, `retry_after` (seconds, or `date:30`), `seconds`, `per_second` and `burst` (a second's worth, if it
+    is not said) are for the kinds that use them. `allowance`: what is left of those two.
     """
 
     kind: str
@@ -42,6 +63,9 @@ class Fault:
     status: int = 503
     retry_after: str | None = None
     seconds: float = 30.0
+    per_second: float = 10.0
+    burst: float | None = None
+    allowance: Allowance = field(default_factory=Allowance, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +86,25 @@ _Strike = Callable[[Fault, Occasion], Awaitable[web.StreamResponse]]
 
 
 async def _status(fault: Fault, occasion: Occasion) -> web.StreamResponse:
+    return _refusal(fault, occasion, fault.status)
+
+
+async def _limit(fault: Fault, occasion: Occasion) -> web.StreamResponse:
+    """429 for what is more than so many a second."""
+    burst = max(1.0, fault.per_second) if fault.burst is None else fault.burst
+    if fault.allowance.take(occasion.now_s, per_second=fault.per_second, burst=burst):
+        return await occasion.answer()
+    return _refusal(fault, occasion, _TOO_MANY)
+
+
+def _refusal(fault: Fault, occasion: Occasion, status: int) -> web.Response:
     headers = {}
     if fault.retry_after is not None:
         kind, _, seconds = fault.retry_after.rpartition(":")
         date = email.utils.formatdate(occasion.now_s + float(seconds), usegmt=True)
         headers["Retry-After"] = date if kind == "date" else seconds
-    page = f"<html><body><h1>{fault.status}</h1>Sorry, something went wrong.</body></html>"
-    return web.Response(status=fault.status, text=page, content_type="text/html", headers=headers)
+    page = f"<html><body><h1>{status}</h1>Sorry, something went wrong.</body></html>"
+    return web.Response(status=status, text=page, content_type="text/html", headers=headers)
 
 
 async def _hang(fault: Fault, occasion: Occasion) -> web.StreamResponse:
@@ -210,6 +246,7 @@ def _with_garbage(told: Any, bad: Iterator[object], count: Iterator[int]) -> Any
 FAULTS: Mapping[str, _Strike] = MappingProxyType(
     {
         "status": _status,
+        "limit": _limit,
         "hang": _hang,
         "slow": _slow,
         "reset": _reset,

@@ -31,7 +31,7 @@ def load_faults(text: str) -> tuple[Fault, ...]:
 def _fault(position: int, told: object) -> Fault:
     if not isinstance(told, dict):
         raise ValueError(f"faults.{position}: not a mapping; write `kind: status`")
-    known = [each.name for each in fields(Fault)]
+    known = [each.name for each in fields(Fault) if each.init]
     for key in told:
         if key not in known:
             raise ValueError(f"faults.{position}.{key}: no such key; known are {', '.join(known)}")
@@ -103,6 +103,8 @@ _READ: Mapping[str, Callable[[object], Any]] = MappingProxyType(
         "status": _whole(200, _HIGHEST_STATUS),
         "retry_after": _retry_after,
         "seconds": _number(0),
+        "per_second": _number(0),
+        "burst": _number(1),
     }
 )
 

@@ -70,8 +70,9 @@ async def test_answers_that_are_on_their_way_are_on_the_last_page() -> None:
         assert took_s < 3
         page = ending.page()
         assert len(list(page.each("gigas_vm_info"))) == 14
-        assert len(list(page.each("gigas_vm_cpu_usage_timestamp_seconds"))) >= 10
-        assert len(list(page.each("gigas_vm_network_timestamp_seconds"))) >= 10
+        # As many as are asked at the same time before a provider has shown how many it bears.
+        assert len(list(page.each("gigas_vm_cpu_usage_timestamp_seconds"))) >= 3
+        assert len({labels["vm_id"] for labels, _ in page.each("gigas_vm_network_timestamp_seconds")}) >= 3
 
 
 async def test_a_provider_that_hangs_holds_up_the_end_for_two_seconds_at_most() -> None:

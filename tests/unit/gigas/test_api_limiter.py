@@ -12,8 +12,15 @@ from tests.unit.gigas.doubles import JumpingClock, settled
 class Traffic:
     """Requests that take a second each, and what is seen of them."""
 
-    def __init__(self, *, concurrency: int = 4, per_second: float = 0.0, takes_s: float = 1.0) -> None:
-        self.clock = JumpingClock()
+    def __init__(
+        self,
+        *,
+        concurrency: int = 4,
+        per_second: float = 0.0,
+        takes_s: float = 1.0,
+        clock: JumpingClock | None = None,
+    ) -> None:
+        self.clock = JumpingClock() if clock is None else clock
         self.waits_s: list[float] = []
         self.limiter = Limiter(
             max_concurrency=concurrency,
@@ -30,11 +37,13 @@ class Traffic:
     async def request(self) -> None:
         async with self.limiter.place():
             await self.limiter.turn()
-            self.sent_s.append(self.clock.monotonic_s())
+            sent_s = self.clock.monotonic_s()
+            self.sent_s.append(sent_s)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             try:
                 await self.clock.sleep(self.takes_s)
+                self.limiter.succeeded(sent_s=sent_s, duration_s=self.takes_s)
             finally:
                 self.at_once -= 1
 
@@ -42,6 +51,9 @@ class Traffic:
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
                 group.create_task(self.request())
+
+    def refuse(self, retry_after_s: float | None = 1) -> None:
+        self.limiter.refused(sent_s=self.clock.monotonic_s(), retry_after_s=retry_after_s)
 
 
 async def test_no_more_are_under_way_than_the_ceiling_says() -> None:
@@ -58,10 +70,50 @@ async def test_requests_are_spaced_as_the_rate_says() -> None:
 
 
 async def test_no_rate_means_no_spacing() -> None:
-    traffic = Traffic(concurrency=10)
-    await traffic.clock.run(traffic.burst(10))
-    assert traffic.sent_s == [0] * 10
+    traffic = Traffic(concurrency=8)
+    await traffic.clock.run(traffic.burst(8))
+    assert traffic.sent_s == [0] * 8
     assert traffic.waits_s == []
+
+
+async def test_after_a_while_without_requests_a_few_go_at_once_as_many_as_a_twentieth_of_a_second_has() -> None:
+    traffic = Traffic(concurrency=8, per_second=40)
+    await traffic.clock.run(traffic.burst(1))
+    traffic.sent_s.clear()
+    await traffic.clock.run(traffic.burst(4))
+    assert traffic.sent_s == pytest.approx([1, 1, 1.025, 1.05])
+
+
+async def test_where_turns_are_late_the_next_are_so_much_sooner() -> None:
+    class LateClock(JumpingClock):
+        async def sleep(self, delay_s: float) -> None:
+            await super().sleep(delay_s + 0.001)
+
+    traffic = Traffic(concurrency=8, per_second=100, takes_s=0.01, clock=LateClock())
+    await traffic.clock.run(traffic.burst(201))
+    assert traffic.sent_s[-1] == pytest.approx(2.0, abs=0.05)
+
+
+async def test_many_go_at_once_only_after_answers_have_come() -> None:
+    traffic = Traffic(concurrency=32)
+    await traffic.clock.run(traffic.burst(100))
+    assert [traffic.sent_s.count(at_s) for at_s in range(5)] == [8, 16, 32, 32, 12]
+
+
+async def test_who_waits_for_a_window_that_grows_is_not_told_as_held() -> None:
+    traffic = Traffic(concurrency=32)
+    await traffic.clock.run(traffic.burst(20))
+    assert traffic.waits_s == []
+
+
+async def test_what_is_not_used_does_not_grow() -> None:
+    traffic = Traffic(concurrency=32)
+    for _ in range(100):
+        await traffic.clock.run(traffic.burst(2))
+    traffic.sent_s.clear()
+    now_s = traffic.clock.monotonic_s()
+    await traffic.clock.run(traffic.burst(20))
+    assert traffic.sent_s.count(now_s) == 8
 
 
 async def test_waits_are_told_and_only_waits() -> None:
@@ -111,26 +163,63 @@ async def test_without_retry_after_the_pauses_grow() -> None:
         assert 2**at <= pause_s <= 2 ** (at + 1)
 
 
+async def test_where_the_provider_refuses_again_what_it_asked_to_wait_for_grows() -> None:
+    traffic = Traffic()
+    pauses_s = []
+    for _ in range(7):
+        now_s = traffic.clock.monotonic_s()
+        traffic.refuse(1)
+        await traffic.clock.run(traffic.limiter.turn())
+        pauses_s.append(traffic.clock.monotonic_s() - now_s)
+    assert pauses_s == [1, 2, 4, 8, 16, 16, 16]
+
+
 async def test_a_wave_of_429_counts_as_one() -> None:
     traffic = Traffic(concurrency=32)
     await traffic.clock.advance(1)
     for _ in range(32):
         traffic.limiter.refused(sent_s=0.5, retry_after_s=1)
+    traffic.limiter.succeeded(sent_s=traffic.clock.monotonic_s())
+    assert await first_at_once(traffic) == 4
+
+
+async def first_at_once(traffic: Traffic) -> int:
+    """How many go at once, before any has been answered."""
     traffic.sent_s.clear()
-    await traffic.clock.run(traffic.burst(20))
-    assert traffic.most_at_once == 16
+    await traffic.clock.advance(60)
+    now_s = traffic.clock.monotonic_s()
+    await traffic.clock.run(traffic.burst(40))
+    return traffic.sent_s.count(now_s)
 
 
-async def test_after_a_429_fewer_go_at_once_and_successes_give_it_back() -> None:
-    traffic = Traffic(concurrency=8)
-    for sent_s in (0, 10, 20, 30):
-        await traffic.clock.advance(10)
-        traffic.limiter.refused(sent_s=sent_s, retry_after_s=1)
+async def test_after_a_pause_one_goes_first_and_the_others_when_it_is_answered() -> None:
+    traffic = Traffic(concurrency=8, takes_s=0.5)
+    traffic.refuse(3)
     await traffic.clock.run(traffic.burst(4))
-    assert traffic.most_at_once == 1
-    for _ in range(100):
-        traffic.limiter.succeeded(sent_s=traffic.clock.monotonic_s())
-    await traffic.clock.run(traffic.burst(20))
+    assert traffic.sent_s == [3, 3.5, 3.5, 3.5]
+
+
+async def test_where_the_first_one_after_a_pause_is_given_up_the_next_one_goes() -> None:
+    traffic = Traffic(concurrency=8, takes_s=100)
+    traffic.refuse(3)
+    async with asyncio.TaskGroup() as group:
+        first, *others = [group.create_task(traffic.request()) for _ in range(3)]
+        await traffic.clock.advance(10)
+        assert traffic.sent_s == [3]
+        first.cancel()
+        await traffic.clock.advance(1)
+        assert traffic.sent_s == [3, 10]
+        for each in others:
+            each.cancel()
+
+
+async def test_after_a_429_fewer_go_at_once_and_answers_give_it_back() -> None:
+    traffic = Traffic(concurrency=8)
+    for _ in range(4):
+        await traffic.clock.advance(10)
+        traffic.refuse()
+    traffic.limiter.succeeded(sent_s=traffic.clock.monotonic_s())
+    assert await first_at_once(traffic) == 1
     assert traffic.most_at_once == 8
 
 
@@ -153,14 +242,13 @@ async def test_a_cancelled_request_leaves_its_place_to_another(seed: int) -> Non
     await settled()
 
 
-async def test_a_success_of_a_request_from_before_a_429_gives_nothing_back() -> None:
-    traffic = Traffic(concurrency=4)
+async def test_an_answer_to_a_request_from_before_a_429_gives_nothing_back() -> None:
+    traffic = Traffic(concurrency=1)
     await traffic.clock.advance(10)
-    traffic.limiter.refused(sent_s=10, retry_after_s=1)
-    for _ in range(20):
-        traffic.limiter.succeeded(sent_s=9)
-    await traffic.clock.run(traffic.burst(8))
-    assert traffic.most_at_once == 2
+    traffic.refuse(1)
+    traffic.limiter.succeeded(sent_s=9)
+    await traffic.clock.run(traffic.burst(2))
+    assert traffic.sent_s == [11, 12]  # One at a time still, until the first one after the pause is answered.
 
 
 async def test_a_place_given_to_a_request_that_is_cancelled_at_that_moment_goes_to_the_next() -> None:

@@ -154,7 +154,7 @@ def overloaded(cause: str = "HTTP 503") -> GigasError:
 @asynccontextmanager
 async def client_of(clock: Clock) -> AsyncIterator[AccountClient]:
     """A client, of which the scripted provider needs the account's name alone."""
-    options = ClientOptions(url="http://127.0.0.1:9", user_agent="test")
+    options = ClientOptions(url="http://127.0.0.1:9", user_agent="test", max_concurrency=8)
     async with open_session(options) as session:
         yield AccountClient(
             account=ACCOUNT,

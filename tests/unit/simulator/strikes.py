@@ -22,6 +22,19 @@ async def _status(simulated: Api) -> None:
     assert body.startswith(b"<html>")
 
 
+async def _limit(simulated: Api) -> None:
+    statuses = [(await struck(simulated))[0].status for _ in range(12)]
+    assert statuses == [200] * 10 + [429] * 2
+    simulated.clock.now_s += 0.25
+    assert [(await struck(simulated))[0].status for _ in range(3)] == [200, 200, 429]
+    simulated.clock.now_s += 60
+    assert [(await struck(simulated))[0].status for _ in range(11)] == [200] * 10 + [429]
+    told = '[{"kind": "limit", "per_second": 0.5, "burst": 2, "retry_after": 7, "endpoint": "virtual_machines"}]'
+    await simulated.status("PUT", "/simulator/faults", data=told)
+    answers = [(await struck(simulated))[0] for _ in range(3)]
+    assert [(each.status, each.headers.get("Retry-After")) for each in answers] == [(200, None)] * 2 + [(429, "7")]
+
+
 async def _hang(simulated: Api) -> None:
     assert len(await simulated.get(LIST)) == 14
     assert simulated.clock.slept_s == [30]
@@ -142,6 +155,7 @@ async def _one_missing(simulated: Api) -> None:
 
 STRUCK: Mapping[str, Callable[[Api], Awaitable[None]]] = {
     "status": _status,
+    "limit": _limit,
     "hang": _hang,
     "slow": _slow,
     "reset": _reset,

@@ -46,6 +46,9 @@ def test_a_script_is_a_list_in_yaml_or_json() -> None:
         ("- {kind: hang, probability: true}", "faults.0.probability: not a number from 0 to 1"),
         ("- {kind: status, status: 42}", "faults.0.status: not a number from 200 to 599"),
         ("- {kind: status, retry_after: soon}", "faults.0.retry_after: neither seconds nor"),
+        ("- {kind: limit, per_second: -1}", "faults.0.per_second: not a number from 0 on"),
+        ("- {kind: limit, burst: 0.5}", "faults.0.burst: not a number from 1 on"),
+        ("- {kind: limit, allowance: 1}", "faults.0.allowance: no such key"),
         ("- {kind: status, vm: [1]}", "faults.0.vm: not a word"),
     ],
 )
