@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 
 from exporter import __version__
@@ -24,7 +25,8 @@ _AGES_EVERY_S = 20.0
 """A sample of all VMs takes 1 µs for each: of 10 000 and both collectors a thousandth of a core."""
 _TRIED_EVERY_S = 1.0
 """How often a standby asks for the ledger: it must take over within seconds (contract)."""
-_BACKGROUND = ("intake", "page", "clock", "expiry", "ages", "reload")
+_TIDIED_EVERY_S = 86_400.0
+_BACKGROUND = ("intake", "page", "clock", "expiry", "ages", "garbage", "reload")
 
 
 class Daemon:
@@ -138,6 +140,7 @@ class Daemon:
             self._jobs.watch_clock,
             self._expire,
             self._tell_ages,
+            self._collect_garbage,
             self._reload_on_request,
         )
         async with asyncio.TaskGroup() as group:
@@ -279,6 +282,11 @@ class Daemon:
             await self._clock.sleep(_EXPIRE_EVERY_S)
             while not self._core.fleet.expire(now_s=self._clock.wall_s()):
                 await self._clock.sleep(0)
+
+    async def _collect_garbage(self) -> None:
+        while True:  # The process does not let that happen by itself: it holds the loop.
+            await self._clock.sleep(_TIDIED_EVERY_S)
+            gc.collect()
 
     async def _tell_ages(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from exporter.web import ListenFailed
 
 __all__ = ["ignore_signals", "ready_to_log", "serve", "spare_what_is_loaded", "stop_on_signals"]
 
+_NEVER = 10**6
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -43,11 +44,14 @@ def ignore_signals() -> None:
 
 
 def spare_what_is_loaded() -> None:
-    """Keep the garbage collector from what is loaded by now, which never becomes garbage: looking through it again and
-    again held the loop for 33 ms at 1 000 VMs; the rest alone takes 17.
+    """Keep the garbage collector from what is loaded by now, which never becomes garbage, and from looking through all
+    that is known again and again: that held the loop for 30 to 98 ms at 2 000 VMs. What has no cycles is freed without
+    it, and cycles die young: of 4 000 requests ten objects are left for the look that the daemon takes once a day.
     """
     gc.collect()
     gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _NEVER)
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
