@@ -9,8 +9,9 @@ TESTS ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/g
 # So many arbitrary histories, of traffic and of CPU, after everything else; a hundred of each are among the property tests.
 HISTORIES ?= 1500
 PYTEST := $(BIN)/python -m pytest
+PICTURES := grafana/pictures
 
-.PHONY: help demo test unit soak lint format bench golden docs clean
+.PHONY: help demo test unit soak lint format bench golden docs images clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is.
@@ -59,6 +60,13 @@ golden: $(READY)  ## Write the golden files anew; look at the difference before 
 
 docs: $(READY)  ## Write the references that follow from the code: docs/configuration.md, docs/metrics.md.
 	$(BIN)/python -m tests.references
+
+images: $(READY)  ## Draw the pictures of the dashboards anew: some minutes; needs npm, chromium and prometheus.
+	mkdir -p $(PICTURES)/build
+	cp $(PICTURES)/*.json $(PICTURES)/draw.jsx $(PICTURES)/page.html $(PICTURES)/build
+	npm ci --prefix $(PICTURES)/build --legacy-peer-deps --ignore-scripts --no-audit --no-fund
+	npm run bundle --prefix $(PICTURES)/build --silent
+	$(BIN)/python -m grafana.pictures
 
 clean:  ## Remove the virtual environment and caches.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from tests.processes import answers, free_port, process
-from tests.running import daemon, provider
+from tests.running import Provider, daemon, provider
 from tests.tools import tool
 
 __all__ = ["RULES", "Scraped", "scraped"]
@@ -27,10 +27,11 @@ ACCOUNT = {
 
 @dataclass(frozen=True)
 class Scraped:
-    """`url`: of Prometheus; `exporter_url`: of what it scrapes."""
+    """`url`: of Prometheus; `exporter_url`: of what it scrapes; `provider`: whom that asks."""
 
     url: str
     exporter_url: str
+    provider: Provider
     session: aiohttp.ClientSession
 
     async def ask(self, path: str, query: Mapping[str, str]) -> Any:
@@ -43,17 +44,22 @@ class Scraped:
 
 
 @asynccontextmanager
-async def scraped(folder: Path) -> AsyncIterator[Scraped]:
-    """One simulated VM of every kind, and buckets of a second, so that a few seconds fill every window."""
+async def scraped(
+    folder: Path, *, every: str = "500ms", simulated: Mapping[str, Any] | None = None, **variables: str
+) -> AsyncIterator[Scraped]:
+    """One simulated VM of every kind, and buckets of a second, so that a few seconds fill every window, unless options
+    of the simulation or variables of the exporter say otherwise.
+    """
     prometheus = tool("prometheus", "prometheus")
     port = free_port()
     # Only the thresholds and what is recorded: with windows of hours nothing fires here.
     (folder / "rules.yml").write_text(RULES.read_text().replace("interval: 1m", "interval: 500ms"))
-    async with provider(vms=14, step_s=1.0) as simulated, daemon(simulated.url, **ACCOUNT) as watched:
+    options = {"vms": 14, "step_s": 1.0} | dict(simulated or {})
+    async with provider(**options) as asked, daemon(asked.url, **(ACCOUNT | variables)) as watched:
         (folder / "prometheus.yml").write_text(
             json.dumps(
                 {
-                    "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
+                    "global": {"scrape_interval": every, "scrape_timeout": every},
                     "rule_files": ["rules.yml"],
                     "scrape_configs": [
                         {
@@ -74,4 +80,4 @@ async def scraped(folder: Path) -> AsyncIterator[Scraped]:
             aiohttp.ClientSession() as session,
         ):
             await answers(f"http://127.0.0.1:{port}/-/ready", alive=[server])
-            yield Scraped(f"http://127.0.0.1:{port}", watched.url, session)
+            yield Scraped(f"http://127.0.0.1:{port}", watched.url, asked, session)
