@@ -3,8 +3,6 @@
 from collections import Counter
 from functools import partial
 
-import pytest
-
 from exporter.clock import SystemClock
 from exporter.collectors import VM_COLLECTORS
 from tests.exposition import Page
@@ -79,9 +77,10 @@ def counted(page: Page, name: str, collector: str) -> float:
     return page.one(name, account="production", collector=collector)
 
 
-@pytest.mark.parametrize("every", [2, 3])
-async def test_who_looks_once_in_so_many_buckets_counts_each_of_them_and_owes_nothing(every: int) -> None:
-    variables = {f"COLLECT__{name.upper()}__EVERY_BUCKETS": str(every) for name in VM_COLLECTORS}
+async def test_who_looks_once_in_two_buckets_counts_each_of_them_and_owes_nothing() -> None:
+    # Once in three is tried in virtual time (test_pace): the share of a width that it leaves for being late is less,
+    # at 2 s, than a busy machine takes.
+    variables = {f"COLLECT__{name.upper()}__EVERY_BUCKETS": "2" for name in VM_COLLECTORS}
     scrapes = Scrapes(STEP_S)
     async with provider(step_s=STEP_S) as simulated, daemon(simulated.url, **variables) as watched:
         await eventually(lambda: counts(watched, scrapes), within_s=30)
