@@ -70,7 +70,9 @@ class InterfaceReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficReading:
-    """The interfaces of one VM; none where the provider has no data. `width_hint_ms`: what others' buckets measure."""
+    """The interfaces of one VM; none where the provider has no data. `width_hint_ms`: what others' buckets measure.
+    `took_ms`: as for CPU.
+    """
 
     account: str
     vm_id: str
@@ -80,6 +82,7 @@ class TrafficReading:
     duplicates: int
     asked_at: float
     asked_seen_at: float
+    took_ms: int = 0
     period: str = SHORTEST
     collector: ClassVar[str] = "traffic"
 

@@ -28,6 +28,7 @@ class Traffic:
             duplicates=answer.document.duplicates,
             asked_at=answer.asked_at,
             asked_seen_at=answer.asked_seen_at,
+            took_ms=to_ms(answer.took_s),
             period=period,
         )
 

@@ -246,7 +246,8 @@ def fold_traffic(
         return Gained(record, late_ms=late_ms)
     shown = [(each.receive.window(width), each.transmit.window(width)) for each in reading.interfaces]
     window = laid_over_each_other([way for both in shown for way in both])
-    grid = _grid(window, spans_ms=reading.interfaces[0].receive.end_ms - reading.interfaces[0].receive.begin_ms)
+    spans_ms = reading.interfaces[0].receive.end_ms - reading.interfaces[0].receive.begin_ms
+    grid = _grid(window, spans_ms=spans_ms, took_ms=reading.took_ms)
     manner = traffic_manner(grid, grids)
     accounts: dict[str, InterfaceAccount] = {}
     for interface, both in zip(reading.interfaces, shown, strict=True):
@@ -268,10 +269,13 @@ def fold_traffic(
     return Gained(counted, window, late_ms)
 
 
-def _grid(window: Window, *, spans_ms: int) -> Window:
-    """Where an answer ends, and what it spans, also where only its oldest buckets are left (the VM was stopped)."""
+def _grid(window: Window, *, spans_ms: int, took_ms: int) -> Window:
+    """Where an answer ends, and what it spans, also where only its oldest buckets are left (the VM was stopped). It is
+    as late as it can have been made: a bucket that ended while it was asked for is none that is running.
+    """
     count = max(len(window.values), round(spans_ms / window.width_ms))
-    return Window(window.end_ms - count * window.width_ms, window.width_ms, (None,) * count, window.asked_ms)
+    start_ms = window.end_ms - count * window.width_ms
+    return Window(start_ms, window.width_ms, (None,) * count, window.asked_ms + took_ms)
 
 
 def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Sequence[tuple[int, ...]]]]:

@@ -279,6 +279,17 @@ async def test_a_list_in_whose_asking_a_chunk_ended_begins_no_series() -> None:
         assert (cpu.until_at, cpu.busy_s) == (60, 2 + 3 + 4 + 5 + 6 + 7)
 
 
+async def test_a_bucket_that_ended_while_traffic_was_asked_for_is_not_taken_for_one_that_is_running() -> None:
+    async with taking() as at_work:
+        seen = replace(traffic(39, 0, {"45": "1 2 3 4"}), took_ms=1_500)
+        await at_work.take(listing(machine()), seen)
+        for at, text in ((41.0, "1 2 3 4"), (51.0, "2 3 4 5"), (61.0, "3 4 5 6")):
+            await at_work.take(chunks(text, at=at))
+        cpu = at_work.vm().cpu
+        assert cpu is not None
+        assert (cpu.until_at, cpu.ratio) == (60, 0.6)
+
+
 async def test_where_answers_take_half_a_chunk_cpu_is_counted_all_the_same() -> None:
     async with taking() as at_work:
         await at_work.take(listing(machine()), no_traffic(35))
