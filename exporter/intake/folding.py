@@ -199,11 +199,11 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
 
 def _could_end_later(reading: CpuReading, hint_ms: int, *, grid: Window | None) -> bool:
     """Whether a chunk has ended while a list was asked for. A first one is not begun with then: nothing but the clock
-    says where it lies. Where answers take half a chunk there may be no better one.
+    says where it lies. Where answers take as long as a chunk there is no better one.
     """
     answered_ms = to_ms(reading.asked_at) + reading.took_ms
-    is_short = 2 * reading.took_ms < reading.width_ms
-    return is_short and end_hint(now_ms=answered_ms, width_ms=reading.width_ms, grid=grid) != hint_ms
+    is_sooner = reading.took_ms < reading.width_ms
+    return is_sooner and end_hint(now_ms=answered_ms, width_ms=reading.width_ms, grid=grid) != hint_ms
 
 
 def _of_the_vm(told: Window, known: CpuAccount | None, *, cores: int | None) -> Window:
