@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import httpx
 import pytest
 from aiohttp import web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -157,7 +158,6 @@ async def test_aiohttp_reads_the_whole_of_a_compressed_page() -> None:
 
 async def test_httpx_reads_the_whole_of_a_compressed_page() -> None:
     """It stops after the first of several members, without an error."""
-    httpx = pytest.importorskip("httpx")
     async with awkward() as served, httpx.AsyncClient() as client:
         answer = await client.get(f"{served.url}/metrics?exclude[]=exporter")
         assert answer.headers["Content-Encoding"] == "gzip"
