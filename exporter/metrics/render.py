@@ -12,7 +12,6 @@ from exporter.metrics.catalogue import VM_LABELS, AccountFamily, Family, Sample,
 __all__ = [
     "Renderer",
     "account_lines",
-    "escape",
     "identity_of",
     "openmetrics_header",
     "tally_lines",
@@ -125,11 +124,11 @@ _IDENTITY = _form(VM_LABELS)
 def _filled(form: str, values: tuple[str, ...]) -> str:
     together = "".join(values)  # One look at all of them is cheaper than one at each.
     if '"' in together or "\\" in together or "\n" in together:
-        values = tuple(map(escape, values))
+        values = tuple(map(_escape, values))
     return form % values
 
 
-def escape(value: str) -> str:
+def _escape(value: str) -> str:
     """A label's value as it stands between quotation marks."""
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
