@@ -111,7 +111,9 @@ class AccountClient:
 
     @property
     def share(self) -> float:
-        """Which part of `max_concurrency` the provider bears at present, as far as its answers tell."""
+        """Which part of `max_concurrency` those may use who look at VMs: as the provider bears it at present, as far as
+        its answers tell, and less the one place that is left to listings.
+        """
         return self._limiter.share
 
     @property

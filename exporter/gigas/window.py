@@ -42,8 +42,8 @@ class Window:
 
     @property
     def share(self) -> float:
-        """Which part of the most there is now."""
-        return self.size / self._most
+        """Which part of the most there is now, but for one place of each: it is for who does not share."""
+        return (self.size - 1.0) / (self._most - 1.0) if self._most > 1.0 else 1.0
 
     @property
     def holds_back(self) -> bool:

@@ -121,3 +121,11 @@ def test_it_is_never_below_one_nor_above_the_ceiling(
         else:
             window.failed(now_s, sent_s=sent_s, is_busy=is_full)
         assert 1 <= window.size <= most
+
+
+@given(most=st.integers(3, 64), size=st.floats(3, 64))
+def test_two_that_share_leave_a_place_to_a_third(most: int, size: float) -> None:
+    window = Window(most)
+    window.size = min(size, most)
+    each = max(1, int((most - 1) // 2 * window.share))
+    assert 2 * each + 1 <= window.size
