@@ -15,7 +15,8 @@ _SLOWER, _SLOWER_S = 2.5, 0.05
 """How much longer than at best an answer takes where requests wait for each other. The second: what our own loop, or a
 network, may add."""
 _QUEUEING = 2.0
-"""So much longer, and they wait somewhere, be it in our own loop: twice as many at once would be no faster."""
+"""So much longer, and they wait somewhere: twice as many at once would be no faster. Where it is less than the above in
+seconds they may wait in our own loop, whose laps more of them would make longer: then there is no growth at all."""
 _SMOOTHING = 1 / 8
 """Of the smoothed duration, as TCP has it for its own (RFC 6298)."""
 _BEST_KEPT_S = 60.0
@@ -25,7 +26,7 @@ longer."""
 
 class Window:
     """The number grows with every answer until the first sign of trouble or of waiting, then by one a round trip, and
-    only while so many are under way: what is not used proves nothing. It shrinks on refusals, failures and slowness,
+    only while so many are under way (what is not used proves nothing) and our own loop has time for them. It shrinks on refusals, failures and slowness,
     once for all requests that were sent before it did. Never above `most`, never below 1.
     """
 
@@ -33,6 +34,7 @@ class Window:
         self._most = float(most)
         self.size = min(self._most, _FIRST)
         self._doubles = True
+        self._waits_here = False
         self._was_cut = False
         self._cut_s = -math.inf
         self._answered_sent_s = -math.inf
@@ -59,7 +61,7 @@ class Window:
         if is_slow:
             self._cut(now_s, self._at_least_few(_SLOW))
         elif self.size < self._most:
-            self.size = min(self._most, self.size + (1.0 if self._doubles else 1.0 / self.size))
+            self.size = min(self._most, self.size + self._growth())
 
     def refused(self, now_s: float, *, sent_s: float, is_paced: bool) -> None:
         """Shrink: there was a 429. Only a little where a rate that refusals have taught is lowered as well."""
@@ -80,6 +82,11 @@ class Window:
     def _at_least_few(self, share: float) -> float:
         return max(min(self.size, _FEW), self.size * share)
 
+    def _growth(self) -> float:
+        if self._doubles:
+            return 1.0
+        return 0.0 if self._waits_here and self.size >= _FEW else 1.0 / self.size
+
     def _is_slow(self, now_s: float, duration_s: float) -> bool:
         if now_s - self._best_since_s > _BEST_KEPT_S:
             self._best_before_s, self._best_s, self._best_since_s = self._best_s, duration_s, now_s
@@ -88,4 +95,5 @@ class Window:
         self._smoothed_s = before_s + (duration_s - before_s) * _SMOOTHING
         best_s = min(self._best_s, self._best_before_s)
         self._doubles = self._doubles and self._smoothed_s <= _QUEUEING * best_s
+        self._waits_here = _QUEUEING * best_s < self._smoothed_s < best_s + _SLOWER_S
         return self._smoothed_s > max(_SLOWER * best_s, best_s + _SLOWER_S)

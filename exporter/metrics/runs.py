@@ -21,8 +21,8 @@ TALLY_FAMILIES = tuple(family for family in FAMILIES if isinstance(family, Tally
 _LARGEST_RUN = 256
 _SMALLEST_RUN = 96
 """On average. Less than half the largest, lest a VM that comes and goes splits and joins runs each time."""
-_STEP_BYTES = 256 * 1024
-"""So much is rendered and compressed in some 2 ms: then others may run."""
+_STEP_BYTES = 128 * 1024
+"""So much is rendered and compressed in a millisecond or two: then others may run."""
 
 
 @dataclass(frozen=True, slots=True)
