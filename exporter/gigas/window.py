@@ -26,8 +26,9 @@ longer."""
 
 class Window:
     """The number grows with every answer until the first sign of trouble or of waiting, then by one a round trip, and
-    only while so many are under way (what is not used proves nothing) and our own loop has time for them. It shrinks on refusals, failures and slowness,
-    once for all requests that were sent before it did. Never above `most`, never below 1.
+    only while so many are under way (what is not used proves nothing) and our own loop has time for them. It shrinks on
+    refusals, failures and slowness, once for all requests that were sent before it did. Never above `most`, never
+    below 1.
     """
 
     def __init__(self, most: int) -> None:
