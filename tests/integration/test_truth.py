@@ -79,8 +79,9 @@ async def test_the_list_is_exported_as_it_is() -> None:
 
 
 def untrue(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: float) -> list[str]:
-    """The counters that are not, on the last page, the sum of the buckets until their timestamp from one of those on
-    that ended shortly before their timestamp on the first page; the young VM's from its birth on.
+    """The counters that are not, on the last page, the sum of the buckets until their timestamp: of all that ended
+    after their timestamp on the first page, and of the few before it that had been counted there; the young VM's since
+    birth.
     """
     found = []
 
@@ -92,7 +93,8 @@ def untrue(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: float) ->
             first.one(timestamp, **where),
             last.one(timestamp, **where),
         )
-        starts = [-math.inf] if where["vm"] == "young-8" else [from_at + step_s * each for each in (1, 0, -1, -2, -3)]
+        before = (1, 2, 3) if first.one(family, **where) else (0,)
+        starts = [-math.inf] if where["vm"] == "young-8" else [from_at - step_s * each for each in before]
         sums = [
             math.fsum(of(each) for end, each in truth.items() if start < float(end) <= until_at) for start in starts
         ]

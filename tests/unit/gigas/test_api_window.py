@@ -48,6 +48,15 @@ def test_it_doubles_no_longer_once_requests_wait_for_each_other() -> None:
     assert window.size < 40
 
 
+def test_it_does_not_grow_while_requests_wait_in_our_own_loop() -> None:
+    """Some milliseconds more than at best are no slowness of the provider's, and nothing is gained by more of them."""
+    window, provider = Window(128), Provider(bears=8, takes_s=0.002)
+    until_s = after(window, provider, rounds=20)
+    grown = window.size
+    after(window, provider, rounds=300, from_s=until_s)
+    assert 8 <= window.size == grown < 128
+
+
 def test_where_answers_become_slow_it_stays_near_what_the_provider_bears() -> None:
     window = Window(256)
     sizes = []

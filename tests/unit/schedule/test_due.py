@@ -94,3 +94,14 @@ def test_it_is_like_a_plain_table_of_instants(history: list[tuple[str, str, floa
         assert next_s is None or next_s in table.values()
         assert next_s is None or next_s <= max(now_s, min(table.values()))
         assert all((vm_id in due) == (vm_id in table) for vm_id in "abcd")
+
+
+def test_entries_that_count_no_more_are_dropped_in_steps_and_make_nobody_late() -> None:
+    due = Due()
+    for at_s in (1.0, 900.0):  # As after a look at each: due again at once if nothing comes of it, then much later.
+        for number in range(2_000):
+            due.put(str(number), at_s)
+    assert due.next_s() == 1.0  # Too soon, which costs a lap of the loop.
+    assert [due.next_s() for _ in range(5)][-1] == 900.0
+    assert due.pop(until_s=899.0) is None
+    assert due.pop(until_s=900.0) is not None
