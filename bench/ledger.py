@@ -35,19 +35,19 @@ SHORT = Plan(vms=2_000, rounds=3)
 
 def _series(chance: random.Random) -> Series:
     """A counter after some months: sums of 90 bits, buckets of 60 to 90."""
-    ends = [_AT_MS + (number + 1) * WIDTH_MS for number in range(BUCKETS)]
-    horizon = tuple((end - WIDTH_MS, end, chance.getrandbits(chance.randint(60, 90)), ends[-1] + 5_123) for end in ends)
+    end_ms = _AT_MS + BUCKETS * WIDTH_MS
+    values = tuple(chance.getrandbits(chance.randint(60, 90)) for _ in range(BUCKETS))
     return Series(
         settled_ms=_AT_MS,
         left_ms=_AT_MS,
-        newest_ms=ends[-1],
-        complete_ms=ends[-1],
+        newest_ms=end_ms,
+        complete_ms=end_ms,
         held_until_ms=_AT_MS,
         began_ms=_AT_MS,
         base=chance.getrandbits(90),
         exposed=chance.getrandbits(90),
-        horizon=horizon,
-        newest=Bucket._make(horizon[-1]),
+        horizon=((_AT_MS, WIDTH_MS, end_ms + 5_123, values),),
+        newest=Bucket(end_ms - WIDTH_MS, end_ms, values[-1], end_ms + 5_123),
         marks=((7_200_000, _AT_MS, chance.getrandbits(90)), (86_400_000, _AT_MS, chance.getrandbits(90))),
     )
 

@@ -70,7 +70,7 @@ def _vm(record: VmRecord) -> Mapping[str, Any]:
 
 def _owed_s(series: Series) -> float:
     """The time that has left the window untold, and that a longer period may still tell."""
-    gaps = (each for each in series.buckets() if each.end_ms <= series.left_ms and each.asked_ms < each.end_ms)
+    gaps = (each for each in series.left() if each.asked_ms < each.end_ms)
     return sum(gap.end_ms - gap.start_ms for gap in gaps) / 1000
 
 

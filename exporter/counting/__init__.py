@@ -21,6 +21,7 @@ from exporter.counting.arrears import (
     unpayable_before_ms,
 )
 from exporter.counting.cpu import end_hint, place, width_of_time_units
+from exporter.counting.horizon import Run, packed, unpacked
 from exporter.counting.quantum import LARGEST, enter, entered, leave
 from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, moved
 from exporter.counting.spells import Spell, observe, unseen
@@ -40,6 +41,7 @@ __all__ = [
     "Owed",
     "PercentOf",
     "Repaid",
+    "Run",
     "Series",
     "Spell",
     "Strip",
@@ -61,11 +63,13 @@ __all__ = [
     "next_ask",
     "observe",
     "owed",
+    "packed",
     "percent_of",
     "place",
     "repay",
     "to_ms",
     "traffic_unit",
+    "unpacked",
     "unpayable_before_ms",
     "unseen",
     "weigh",

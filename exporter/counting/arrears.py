@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
-from exporter.counting.horizon import Off, boundary_at_or_before, is_settled, is_told, within
+from exporter.counting.horizon import Off, boundary_at_or_before, is_settled, is_told, packed, within
 from exporter.counting.series import Manner, Series, counted
 from exporter.counting.window import Bucket, Grid, Window
 
@@ -85,13 +85,13 @@ def owed(series: Series, *, manner: Manner) -> list[Owed]:
 
     >>> series = Series(settled_ms=0, left_ms=20, newest_ms=0, complete_ms=0, held_until_ms=0, began_ms=0)
     >>> manner = Manner(final_after_ms=8, settled_after_ms=8)
-    >>> owed(replace(series, horizon=((0, 20, 0, 0), (20, 30, 5, 31))), manner=manner)
+    >>> owed(replace(series, horizon=((0, 20, 0, (0,)), (20, 10, 31, (5,)))), manner=manner)
     [Owed(start_ms=0, end_ms=20)]
     """
     return [
         Owed(bucket.start_ms, bucket.end_ms)
-        for bucket in series.buckets()
-        if bucket.end_ms <= series.left_ms and not is_settled(bucket, after_ms=manner.settled_after_ms)
+        for bucket in series.left()
+        if not is_settled(bucket, after_ms=manner.settled_after_ms)
     ]
 
 
@@ -147,7 +147,7 @@ def forgive(series: Series, *, manner: Manner, until_ms: int, now_ms: int) -> Fo
             kept.append(bucket)
     if kept == series.buckets():
         return Forgiven(series, 0)
-    forgiven = replace(series, horizon=tuple(tuple(bucket) for bucket in kept))
+    forgiven = replace(series, horizon=packed(kept))
     if lost_ms and not _untold_ms(forgiven) and series.newest_ms > series.began_ms:
         forgiven = replace(forgiven, held_until_ms=min(series.held_until_ms, now_ms))
     return Forgiven(counted(forgiven, kept, manner=manner, now_ms=now_ms), lost_ms)
@@ -277,9 +277,7 @@ def _paid(series: Series, payment: _Payment, *, manner: Manner) -> Series:
         filled.append(Bucket(bucket.start_ms, bucket.end_ms, share, bucket.end_ms + manner.settled_after_ms))
         rest, rest_ms = rest - share, rest_ms - length_ms
     kept = [part for bucket in series.buckets() for part in _outside(bucket, filled)]
-    return replace(
-        series, horizon=tuple(tuple(each) for each in sorted((*kept, *filled), key=lambda each: each.end_ms))
-    )
+    return replace(series, horizon=packed(sorted((*kept, *filled), key=lambda each: each.end_ms)))
 
 
 def _outside(bucket: Bucket, taken: Iterable[Bucket]) -> Iterator[Bucket]:
@@ -297,7 +295,7 @@ def _span(off: Off) -> Bucket:
 
 
 def _untold_ms(series: Series) -> int:
-    return _length_ms(bucket for bucket in series.buckets() if bucket.end_ms <= series.left_ms and not is_told(bucket))
+    return _length_ms(bucket for bucket in series.left() if not is_told(bucket))
 
 
 def _length_ms(buckets: Iterable[Bucket]) -> int:

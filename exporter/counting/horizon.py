@@ -1,14 +1,67 @@
-"""The buckets that may still change, as a sorted list: answers merged in, gaps found, what is settled put together."""
+"""The buckets that may still change, as a sorted list: answers merged in, gaps found, what is settled put together;
+and how they are kept.
+"""
 
 import bisect
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
-from exporter.counting.window import Bucket, Grid, Window
+from exporter.counting.window import Bucket, Grid, Window, bounds_ms
 
-__all__ = ["Off", "boundary_at_or_before", "compacted", "gaps", "is_settled", "is_told", "merged", "parts", "within"]
+__all__ = [
+    "Off",
+    "Run",
+    "boundary_at_or_before",
+    "compacted",
+    "gaps",
+    "is_settled",
+    "is_told",
+    "merged",
+    "packed",
+    "parts",
+    "unpacked",
+    "within",
+]
 
 Off = tuple[int, int]
 """The span in which a machine is known to have been off."""
+Run = tuple[int, int, int, tuple[int, ...]]
+"""Neighbouring buckets of one width, told by one answer: start, width, when it was asked for, values. Plain tuples: the
+garbage collector leaves those of numbers alone. With 60 objects of a class for each VM, its full collections held the
+event loop for 45 ms at 1 000 VMs.
+"""
+
+
+def packed(buckets: Iterable[Bucket]) -> tuple[Run, ...]:
+    """Buckets as runs, oldest first. A window told by one answer is one run: a sixth of the memory.
+
+    >>> packed([Bucket(0, 10, 5, 77), Bucket(10, 20, 6, 77), Bucket(20, 30, 7, 78)])
+    ((0, 10, 77, (5, 6)), (20, 10, 78, (7,)))
+    """
+    runs: list[tuple[int, int, int, list[int]]] = []
+    values: list[int] = []
+    reached_ms = width_ms = told_ms = None
+    for start_ms, end_ms, value, asked_ms in buckets:
+        if start_ms == reached_ms and end_ms - start_ms == width_ms and asked_ms == told_ms:
+            values.append(value)
+        else:
+            width_ms, told_ms, values = end_ms - start_ms, asked_ms, [value]
+            runs.append((start_ms, width_ms, asked_ms, values))
+        reached_ms = end_ms
+    return tuple((start_ms, width_ms, asked_ms, tuple(values)) for start_ms, width_ms, asked_ms, values in runs)
+
+
+def unpacked(runs: Iterable[Run]) -> list[Bucket]:
+    """The buckets of runs, oldest first.
+
+    >>> unpacked([(0, 10, 77, (5, 6))])
+    [Bucket(start_ms=0, end_ms=10, value=5, asked_ms=77), Bucket(start_ms=10, end_ms=20, value=6, asked_ms=77)]
+    """
+    buckets: list[Bucket] = []
+    for start_ms, width_ms, asked_ms, values in runs:
+        bounds = bounds_ms(start_ms, width_ms, len(values))
+        buckets += map(Bucket._make, zip(bounds, bounds[1:], values, repeat(asked_ms), strict=False))
+    return buckets
 
 
 def is_told(bucket: Bucket) -> bool:

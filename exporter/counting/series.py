@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 
 from exporter.counting.horizon import (
     Off,
+    Run,
     boundary_at_or_before,
     compacted,
     gaps,
     is_settled,
     is_told,
     merged,
+    packed,
+    unpacked,
     within,
 )
 from exporter.counting.window import Bucket, Grid, Window
@@ -26,7 +29,7 @@ class Series:
     """The account of one counter; values in quanta, bounds in milliseconds of the provider's time.
 
     `base`: the sum of everything up to `settled_ms`, which no answer changes any more. `horizon`: the buckets after
-    that, oldest first, as plain tuples. Those up to `left_ms` have left the shortest window; they are still here where
+    that, oldest first, as runs. Those up to `left_ms` have left the shortest window; they are still here where
     something is owed (`arrears`). `newest_ms`: the end of the newest bucket that is in `exposed`; `newest`: that bucket
     (it may be of the baseline); None while the counter is held. `complete_ms`: until when buckets are complete, as far
     as answers have shown; `asked_ms`: when the last one was asked for. Until `held_until_ms` the counter stands: at 0,
@@ -45,20 +48,31 @@ class Series:
     asked_ms: int = 0
     base: int = 0
     exposed: int = 0
-    # Not of a class of ours: the garbage collector leaves plain tuples of numbers alone. With 60 buckets a VM its full
-    # collections held the event loop for 45 ms at 1 000 VMs.
-    horizon: tuple[tuple[int, ...], ...] = ()
+    horizon: tuple[Run, ...] = ()
     newest: Bucket | None = None
     marks: tuple[tuple[int, int, int], ...] = ()
 
     def buckets(self) -> list[Bucket]:
         """The horizon's buckets, oldest first."""
-        return [Bucket._make(held) for held in self.horizon]
+        return unpacked(self.horizon)
+
+    def left(self) -> list[Bucket]:
+        """Those that have left the shortest window, oldest first."""
+        some = unpacked(run for run in self.horizon if run[0] < self.left_ms)
+        return [bucket for bucket in some if bucket.end_ms <= self.left_ms]
+
+    @property
+    def last(self) -> Bucket | None:
+        """The newest bucket of the horizon, whether it is complete or not."""
+        return unpacked(self.horizon[-1:])[-1] if self.horizon else None
 
     @property
     def true(self) -> int:
         """What has been counted by now; less than `exposed` where that is more than there turned out to be."""
-        return self.base + sum(held[2] for held in self.horizon if held[1] <= self.newest_ms)
+        counted = (
+            values[: max(0, (self.newest_ms - start_ms) // width_ms)] for start_ms, width_ms, _, values in self.horizon
+        )
+        return self.base + sum(map(sum, counted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +183,7 @@ def counted(series: Series, buckets: Sequence[Bucket], *, manner: Manner, now_ms
         exposed=sum_exposed,
         settled_ms=settled_ms,
         base=series.base + sum(bucket.value for bucket in buckets[:leaving]),
-        horizon=tuple(map(tuple, rest)),
+        horizon=packed(rest),
         marks=_marks(series, buckets[:leaving], settled_ms, manner.grids),
     )
 
@@ -203,8 +217,8 @@ def moved(series: Series, *, by_ms: int) -> Series:
     """Return the same account at other times: what was counted stays, the buckets that it is of turn out to lie beside.
 
     >>> series = Series(settled_ms=0, left_ms=0, newest_ms=10, complete_ms=10, held_until_ms=0, began_ms=0)
-    >>> moved(replace(series, horizon=((0, 10, 5, 21),)), by_ms=10).horizon
-    ((10, 20, 5, 21),)
+    >>> moved(replace(series, horizon=((0, 10, 21, (5,)),)), by_ms=10).horizon
+    ((10, 10, 21, (5,)),)
     """
     newest = series.newest
     return replace(
@@ -214,7 +228,9 @@ def moved(series: Series, *, by_ms: int) -> Series:
         newest_ms=series.newest_ms + by_ms,
         complete_ms=series.complete_ms + by_ms,
         began_ms=series.began_ms + by_ms,
-        horizon=tuple((start + by_ms, end + by_ms, value, asked) for start, end, value, asked in series.horizon),
+        horizon=tuple(
+            (start_ms + by_ms, width_ms, asked_ms, values) for start_ms, width_ms, asked_ms, values in series.horizon
+        ),
         newest=newest and newest._replace(start_ms=newest.start_ms + by_ms, end_ms=newest.end_ms + by_ms),
         marks=(),
     )
@@ -226,15 +242,17 @@ def lateness_ms(series: Series, window: Window) -> int:
     That was some time between the two looks; long after the first one nobody can tell.
 
     >>> series = Series(settled_ms=0, left_ms=0, newest_ms=10, complete_ms=10, held_until_ms=0, began_ms=0)
-    >>> series = replace(series, horizon=((0, 10, 5, 21), (10, 20, 0, 21)))
+    >>> series = replace(series, horizon=((0, 10, 21, (5, 0)),))
     >>> [lateness_ms(series, Window(0, 10, (5, 6), asked_ms=asked)) for asked in (30, 99)]
     [10, 11]
     """
     unfilled = {
         (bucket.start_ms, bucket.end_ms): bucket.asked_ms
-        for bucket in series.buckets()
+        for bucket in unpacked(run for run in series.horizon if 0 in run[3])
         if not bucket.value and is_told(bucket)
     }
+    if not unfilled:
+        return 0
     filled = [bucket for bucket in window.buckets() if bucket.value and (bucket.start_ms, bucket.end_ms) in unfilled]
     return max(
         (
@@ -247,7 +265,7 @@ def lateness_ms(series: Series, window: Window) -> int:
 
 def _waits(series: Series) -> bool:
     """Whether a gap has not been filled yet. Who waits already must not wait anew at each further one."""
-    return any(not is_told(bucket) for bucket in series.buckets() if bucket.end_ms <= series.left_ms)
+    return not all(map(is_told, series.left()))
 
 
 def _marks(

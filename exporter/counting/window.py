@@ -52,17 +52,15 @@ class Window:
 
     def buckets(self) -> Iterator[Bucket]:
         """The buckets that have a value, oldest first."""
-        bounds = _bounds(self.start_ms, self.width_ms, len(self.values))
+        bounds = bounds_ms(self.start_ms, self.width_ms, len(self.values))
         for value, start_ms, end_ms in zip(self.values, bounds, bounds[1:], strict=False):
             if value is not None:
                 yield Bucket(start_ms, end_ms, value, self.asked_ms)
 
 
 @lru_cache(256)
-def _bounds(start_ms: int, width_ms: int, count: int) -> tuple[int, ...]:
-    """The bounds of so many buckets. VMs that share a grid share these numbers: two a bucket, of 32 bytes each, are a
-    quarter of what a VM's buckets take.
-    """
+def bounds_ms(start_ms: int, width_ms: int, count: int) -> tuple[int, ...]:
+    """The bounds of so many buckets. VMs that share a grid share these numbers, of which each series keeps several."""
     return tuple(range(start_ms, start_ms + count * width_ms + 1, width_ms))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from exporter.collectors import LONGER, CpuReading, TrafficReading
 from exporter.counting import (
     Ask,
-    Bucket,
     Grid,
     Manner,
     Series,
@@ -234,8 +233,9 @@ def _reckon(
 
 def _overflow_ms(series: Series) -> int:
     """Until when things must be given up, so that a series does not grow for ever; 0 as long as it is not too long."""
-    beyond = len(series.horizon) - _MOST_KEPT
-    return Bucket._make(series.horizon[beyond]).end_ms if beyond > 0 else 0
+    buckets = series.buckets()
+    beyond = len(buckets) - _MOST_KEPT
+    return buckets[beyond].end_ms if beyond > 0 else 0
 
 
 def _denied_nothing_told(

@@ -10,6 +10,7 @@ from exporter.counting import (
     Bucket,
     Grid,
     Manner,
+    Run,
     Strip,
     Window,
     begin,
@@ -278,7 +279,7 @@ def _grid(window: Window, *, spans_ms: int, took_ms: int) -> Window:
     return Window(start_ms, window.width_ms, (None,) * count, window.asked_ms + took_ms)
 
 
-def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Sequence[tuple[int, ...]]]]:
+def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Sequence[Run]]]:
     for interface in reading.interfaces:
         known = record.interfaces.get(interface.interface_id)
         yield interface.receive, known.receive.horizon if known is not None else ()

@@ -1,6 +1,6 @@
 """A record and a machine become the snapshot that is shown."""
 
-from exporter.counting import Bucket, Series, Spell, leave
+from exporter.counting import Series, Spell, leave
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
 from exporter.intake.arrears import owed_ms
 from exporter.intake.folding import idle_after_ms
@@ -99,7 +99,7 @@ def _believed_until_at(series: Series) -> float:
     Zeros that may not be filled yet are no news, but while they come the answers are not old either: an idle VM, whose
     zeros wait to be believed, must not look stale for that.
     """
-    last = Bucket._make(series.horizon[-1]) if series.horizon else None
+    last = series.last
     if last is None or last.end_ms <= series.newest_ms or last.value:
         return series.newest_ms / 1000
     waiting_ms = idle_after_ms(width_ms=last.end_ms - last.start_ms, late_ms=0)

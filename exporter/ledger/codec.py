@@ -5,12 +5,12 @@ it get the default) unless JSON does not give back what it was given; one that i
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
-from exporter.counting import Bucket, Grid, Series, Spell, Window
+from exporter.counting import Bucket, Grid, Run, Series, Spell, Window
 from exporter.ledger.record import AccountRecord, CpuAccount, InterfaceAccount, ListedVm, VmRecord
 
 __all__ = [
@@ -81,27 +81,8 @@ def _same(value: _Value) -> _Value:
     return value
 
 
-def _runs(horizon: Iterable[tuple[int, ...]]) -> list[list[Any]]:
-    """Neighbouring buckets of one width and one answer, as [start, width, asked, [value, ...]]: most are one run."""
-    runs: list[list[Any]] = []
-    values: list[int] = []
-    reached = width = told = None
-    for start, end, value, asked in horizon:
-        if start == reached and end - start == width and asked == told:
-            values.append(value)
-        else:
-            width, told, values = end - start, asked, [value]
-            runs.append([start, width, asked, values])
-        reached = end
-    return runs
-
-
-def _horizon(runs: Iterable[Sequence[Any]]) -> tuple[tuple[int, ...], ...]:
-    return tuple(
-        (start + number * width, start + (number + 1) * width, value, asked)
-        for start, width, asked, values in runs
-        for number, value in enumerate(values)
-    )
+def _horizon(runs: Iterable[Iterable[Any]]) -> tuple[Run, ...]:
+    return tuple((start, width, asked, tuple(values)) for start, width, asked, values in runs)
 
 
 def _tuples(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
@@ -112,7 +93,7 @@ _ROWS: _Ways = (_same, _tuples)
 _GRID = _Shape(Grid).ways()
 _SPELL = _Shape(Spell).ways()
 _WINDOW = _Shape(Window, values=(_same, tuple)).ways()
-_SERIES = _Shape(Series, horizon=(_runs, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
+_SERIES = _Shape(Series, horizon=(_same, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
 _CPU = _Shape(CpuAccount, series=_SERIES, list=_WINDOW, denied=_ROWS).ways()
 _INTERFACE = _Shape(InterfaceAccount, receive=_SERIES, transmit=_SERIES, denied=_ROWS).ways()
 _VM = _Shape(

@@ -11,8 +11,6 @@ from exporter.ledger.typed import mistyped
 
 __all__ = ["faults"]
 
-_BUCKET_PARTS = 4
-
 
 def faults(record: AccountRecord | VmRecord | ListedVm) -> list[str]:
     """What is wrong with a record, each as `field: what`.
@@ -72,8 +70,8 @@ def _(series: Series) -> Iterator[str]:
         yield "counts less than nothing"
     if series.settled_ms > series.left_ms:
         yield "has settled what is still in the window"
-    if any(len(held) != _BUCKET_PARTS for held in series.horizon):
-        yield "has a bucket without bounds, value or time of asking"
+    if not all(width_ms > 0 and values for _, width_ms, _, values in series.horizon):
+        yield "has buckets without width, or none"
         return
     reached_ms = series.settled_ms
     for bucket in series.buckets():

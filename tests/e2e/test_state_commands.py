@@ -35,7 +35,7 @@ def series(units: float) -> Series:
     return Series(
         settled_ms=AT_MS, left_ms=AT_MS + 900_000, newest_ms=AT_MS + 900_000, complete_ms=AT_MS + 900_000,
         held_until_ms=0, began_ms=0, base=0, exposed=enter(units),
-        horizon=((AT_MS, AT_MS + 300_000, enter(units), AT_MS + 999_000), (AT_MS + 300_000, AT_MS + 900_000, 0, AT_MS)),
+        horizon=((AT_MS, 300_000, AT_MS + 999_000, (enter(units),)), (AT_MS + 300_000, 600_000, AT_MS, (0,))),
         newest=Bucket(AT_MS, AT_MS + 300_000, 1, AT_MS),
     )  # fmt: skip
 

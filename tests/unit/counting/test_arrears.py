@@ -19,6 +19,7 @@ from exporter.counting import (
     forgive,
     next_ask,
     owed,
+    packed,
     repay,
     unpayable_before_ms,
 )
@@ -47,11 +48,13 @@ def told(text: str, *, start: int = 0) -> Iterator[Bucket]:
 
 def series(text: str, *, start: int = 0, **fields: Any) -> Series:
     """All of it has left the window, and it has been counted for long, unless the fields say otherwise."""
-    horizon = tuple(tuple(bucket) for bucket in told(text, start=start))
+    buckets = list(told(text, start=start))
     end = start + WIDTH * len(text.split())
     usual = {"settled_ms": start, "left_ms": end, "newest_ms": end, "complete_ms": end, "held_until_ms": 0}
-    true = sum(bucket[2] for bucket in horizon) + fields.get("base", 0)
-    made = Series(**(usual | {"began_ms": start, "from_birth": True, "exposed": true} | fields), horizon=horizon)
+    true = sum(bucket.value for bucket in buckets) + fields.get("base", 0)
+    made = Series(
+        **(usual | {"began_ms": start, "from_birth": True, "exposed": true} | fields), horizon=packed(buckets)
+    )
     return replace(counted(made, made.buckets(), manner=MANNER, now_ms=0), marks=made.marks)
 
 
@@ -73,7 +76,7 @@ def kept_whole(text: str) -> Series:
 
 def values(after: Series) -> list[int]:
     """The values of the horizon without the gap in front."""
-    return [value for _, _, value, _ in after.horizon[1:]]
+    return [bucket.value for bucket in after.buckets()[1:]]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,9 @@ def test_a_longer_bucket_pays_its_value_less_what_is_counted_there(
 
 
 def test_a_gap_over_several_longer_buckets_is_paid_in_parts() -> None:
-    gap = replace(series("_ . . . . . . . . . . ."), horizon=((0, 50, 0, 0), (50, 100, 0, 50), (100, 120, 4, LONG_AGO)))
+    gap = replace(
+        series("_ . . . . . . . . . . ."), horizon=((0, 50, 0, (0,)), (50, 50, 50, (0,)), (100, 20, LONG_AGO, (4,)))
+    )
     assert owed(paid(gap, answer("_ 18")).series, manner=MANNER) == [Owed(0, 50), Owed(50, 60)]
     some = paid(gap, answer("24 _"))
     assert (some.paid_ms, owed(some.series, manner=MANNER)) == (60, [Owed(60, 100)])
@@ -255,7 +260,7 @@ def test_what_is_given_up_is_gaps_and_what_was_told_too_early_stays_as_it_is() -
 
 
 def test_only_what_lies_before_the_instant_is_given_up() -> None:
-    gap = replace(series("_ . . 5 6", start=10), horizon=((10, 40, 0, 10), (40, 60, 11, LONG_AGO)))
+    gap = replace(series("_ . . 5 6", start=10), horizon=((10, 30, 10, (0,)), (40, 20, LONG_AGO, (11,))))
     forgiven = forgive(gap, manner=MANNER, until_ms=25, now_ms=LONG_AGO)
     assert forgiven.lost_ms == 15
     assert owed(forgiven.series, manner=MANNER) == [Owed(25, 40)]

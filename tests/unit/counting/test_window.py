@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.counting import Bucket, Strip, Window, bucket_width, enter, leave, width_ms
+from exporter.counting import Bucket, Strip, Window, bucket_width, enter, leave, packed, width_ms
 from tests.builders import strip, window
 
 HOUR = 1_407_060_000
@@ -58,7 +58,7 @@ def test_a_width_seen_before_is_believed_unless_what_is_known_speaks_against_it(
 ) -> None:
     own_s, hint_s = seen_s
     grid = None if own_s is None else Window(80_000, own_s * 1000, (), asked_ms=80_000)
-    width = width_ms([(told, known)], grid=grid, hint_ms=None if hint_s is None else hint_s * 1000)
+    width = width_ms([(told, packed(known))], grid=grid, hint_ms=None if hint_s is None else hint_s * 1000)
     assert width == (None if width_s is None else width_s * 1000)
 
 

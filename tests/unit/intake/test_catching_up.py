@@ -10,7 +10,7 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.collectors import SHORTEST, CpuReading, InventoryReading, Reading, TrafficReading
-from exporter.counting import Ask, Grid, Series, leave
+from exporter.counting import Ask, Bucket, Grid, Series, leave, packed
 from exporter.counting.horizon import is_told
 from exporter.fleet import AccountView, Fleet
 from exporter.intake import CommitFailed, Committed, Intake, IntakeEvent, ReadingTaken, Taken
@@ -245,15 +245,15 @@ def test_what_waits_for_a_period_that_never_answers_is_bounded_and_the_oldest_is
     counted = Counted({})
     counted.take(look(61))
     account = counted.record.interfaces["45"]
-    many = tuple((start, start + 10, 1, start if start % 20 else 10**9) for start in range(60_000, 80_000, 10))
+    many = [Bucket(start, start + 10, 1, start if start % 20 else 10**9) for start in range(60_000, 80_000, 10)]
     waiting = replace(
-        account.receive, horizon=many, settled_ms=60_000, left_ms=80_000, complete_ms=80_000, newest_ms=60_000
+        account.receive, horizon=packed(many), settled_ms=60_000, left_ms=80_000, complete_ms=80_000, newest_ms=60_000
     )
     counted.record = replace(counted.record, interfaces={"45": replace(account, receive=waiting, transmit=waiting)})
     assert owed_ms(counted.record.interfaces["45"]) == 20_000
     reckoned = reckon(counted.record, "traffic", grids={}, now_ms=90_000)
     kept = reckoned.record.interfaces["45"].receive
-    assert len(kept.horizon) <= 1_000
+    assert len(kept.buckets()) <= 1_000
     assert reckoned.lost_ms == 500 * 10
     assert reckoned.ask == Ask("-1day", 90_000)
 

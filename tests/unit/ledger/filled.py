@@ -7,6 +7,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from itertools import count
 from typing import Any, TypeVar
 
+from exporter.counting import Run
+
 __all__ = ["default_of", "filled"]
 
 _Record = TypeVar("_Record")
@@ -53,7 +55,7 @@ def _value(hint: Any, numbers: "count[int]") -> Any:
 def _tuple(inside: tuple[Any, ...], numbers: "count[int]") -> tuple[Any, ...]:
     if inside[-1] is not Ellipsis:
         return tuple(_value(each, numbers) for each in inside)
-    if inside[0] == tuple[int, ...]:  # The buckets of a horizon: bounds, value, when it was asked for.
-        starts = (2**71, 2**71 + 300_000, 2**71 + 900_000)
-        return tuple((start, start + 300_000, 2**70 + next(numbers), 7) for start in starts)
+    if inside[0] == Run:
+        starts = (2**71, 2**71 + 600_000, 2**71 + 1_500_000)
+        return tuple((start, 300_000, 7, (2**70 + next(numbers), 2**70 + next(numbers))) for start in starts)
     return tuple(_value(inside[0], numbers) for _ in range(3))

@@ -72,13 +72,13 @@ def test_a_listed_machine_comes_back() -> None:
     assert listed_from(listed_text(listed)) == listed
 
 
-def test_buckets_of_one_answer_are_written_as_one_run() -> None:
-    buckets = ((0, 10, 5, 77), (10, 20, 6, 77), (20, 30, 7, 77), (30, 40, 8, 78), (50, 60, 9, 78), (60, 65, 1, 78))
-    series = filled(Series, horizon=buckets)
+def test_a_horizon_is_written_as_its_runs() -> None:
+    runs = ((0, 10, 77, (5, 6, 7)), (30, 10, 78, (8,)), (50, 10, 78, (9,)), (60, 5, 78, (1,)))
+    series = filled(Series, horizon=runs)
     record = filled(VmRecord, cpu=None, interfaces={"1": filled(type_of_interface(), receive=series)})
     text = vm_text(record)
     assert "[[0,10,77,[5,6,7]],[30,10,78,[8]],[50,10,78,[9]],[60,5,78,[1]]]" in text
-    assert vm_from(text).interfaces["1"].receive.horizon == buckets
+    assert vm_from(text).interfaces["1"].receive.horizon == runs
 
 
 def type_of_interface() -> Any:

@@ -10,7 +10,7 @@ from exporter.ledger import AccountRecord, CpuAccount, VmRecord
 from exporter.ledger.soundness import faults
 from tests.unit.ledger.filled import filled
 
-HORIZON = ((10, 20, 5, 21), (20, 30, 0, 31), (40, 50, 7, 51))
+HORIZON = ((10, 10, 31, (5, 0)), (40, 10, 51, (7,)))
 
 
 def vm(**fields: Any) -> VmRecord:
@@ -40,12 +40,13 @@ def test_nothing_is_wrong_with_a_sound_record() -> None:
         ({"base": -1}, "cpu.series: counts less than nothing"),
         ({"exposed": -1}, "cpu.series: counts less than nothing"),
         ({"settled_ms": 21, "horizon": ()}, "cpu.series: has settled what is still in the window"),
-        ({"horizon": ((10, 20, -5, 21),)}, "cpu.series: has a bucket below nothing at 10"),
-        ({"horizon": ((20, 30, 5, 31), (10, 20, 5, 21))}, "cpu.series: has a bucket out of order at 10"),
-        ({"horizon": ((10, 20, 5, 21), (19, 30, 5, 31))}, "cpu.series: has a bucket out of order at 19"),
-        ({"horizon": ((9, 20, 5, 21),)}, "cpu.series: has a bucket out of order at 9"),
-        ({"horizon": ((10, 10, 5, 21),)}, "cpu.series: has a bucket out of order at 10"),
-        ({"horizon": ((10, 20, 5),)}, "cpu.series: has a bucket without bounds, value or time of asking"),
+        ({"horizon": ((10, 10, 21, (-5,)),)}, "cpu.series: has a bucket below nothing at 10"),
+        ({"horizon": ((20, 10, 31, (5,)), (10, 10, 21, (5,)))}, "cpu.series: has a bucket out of order at 10"),
+        ({"horizon": ((10, 10, 21, (5,)), (19, 11, 31, (5,)))}, "cpu.series: has a bucket out of order at 19"),
+        ({"horizon": ((9, 11, 21, (5,)),)}, "cpu.series: has a bucket out of order at 9"),
+        ({"horizon": ((10, 0, 21, (5,)),)}, "cpu.series: has buckets without width, or none"),
+        ({"horizon": ((10, 10, 21, ()),)}, "cpu.series: has buckets without width, or none"),
+        ({"horizon": ((10, 10, 5),)}, "cpu.series.horizon.0: is not what it should be, but (10, 10, 5)"),
         ({"base": "1"}, "cpu.series.base: is not what it should be, but '1'"),
         ({"base": True}, "cpu.series.base: is not what it should be, but True"),
         ({"marks": ((1, 2),)}, "cpu.series.marks.0: is not what it should be, but (1, 2)"),
