@@ -12,7 +12,6 @@ import json
 import os
 import random
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bench.figures import quantile, row, spread
+from bench.reader import Reader
 from exporter.clock import SystemClock
 from exporter.fleet import AccountView, CpuUsage, Fleet, InterfaceTraffic, Machine, Vm, phase_of
 from exporter.metrics import FAMILIES, Own, Page, Selection
@@ -41,7 +41,6 @@ __all__ = ["FULL", "SHORT", "Plan", "measure"]
 
 _ACCOUNT = "production"
 _NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-_BUFFER_BYTES = 1024 * 1024
 _WITHOUT_OWN = "?collect[]=inventory&collect[]=cpu&collect[]=traffic"
 
 
@@ -216,39 +215,6 @@ def _generated_ms(vms: Sequence[Vm]) -> float:
     return 1000 * (time.perf_counter() - started_s)
 
 
-class _Reader:
-    """Reads from one address again and again, on one connection, as fast as a process can: it parses nothing."""
-
-    def __init__(self, url: str, encoding: str, query: str = "") -> None:
-        host, port = url.removeprefix("http://").split(":")
-        self._connection = socket.create_connection((host, int(port)))
-        self._asked = f"GET /metrics{query} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: {encoding}\r\n\r\n".encode()
-        self._buffer = bytearray(_BUFFER_BYTES)
-
-    def read(self) -> tuple[float, int]:
-        """Milliseconds, and bytes of the body."""
-        started_s = time.perf_counter()
-        self._connection.sendall(self._asked)
-        received = 0
-        while (end := self._buffer.find(b"\r\n\r\n", 0, received)) < 0:
-            received += self._more(self._buffer, received)
-        head = bytes(self._buffer[:end]).decode().lower()
-        assert head.startswith("http/1.1 200 "), head
-        length = int(head.split("content-length: ")[1].split("\r\n")[0])
-        left = length - (received - end - 4)
-        while left:
-            left -= self._more(self._buffer, 0)
-        return 1000 * (time.perf_counter() - started_s), length
-
-    def _more(self, buffer: bytearray, start: int) -> int:
-        received = self._connection.recv_into(memoryview(buffer)[start:])
-        assert received, "the server has hung up"
-        return received
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 async def _keep(url: str, path: Path) -> None:
     """Put the compressed page into a file, as it is served."""
     async with aiohttp.ClientSession(auto_decompress=False) as session, session.get(f"{url}/metrics") as response:
@@ -315,7 +281,7 @@ class _Measured:
 
     rounds_ms: list[list[float]] = field(default_factory=list)
 
-    def round(self, reader: _Reader, scrapes: int) -> None:
+    def round(self, reader: Reader, scrapes: int) -> None:
         self.rounds_ms.append([reader.read()[0] for _ in range(scrapes)])
 
     def by_round(self, q: float) -> list[float]:
@@ -332,11 +298,11 @@ async def measure(plan: Plan = FULL) -> None:
             await _keep(ours["url"], folder / "page.gz")
             static = await _start(stack, "static", "--folder", folder)
             nginx = await stack.enter_async_context(_nginx(folder)) if _NGINX else None
-        readers = {"ours": _Reader(ours["url"], "identity"), "ours, gzip": _Reader(ours["url"], "gzip")}
-        readers["ours, gzip, of VMs only"] = _Reader(ours["url"], "gzip", _WITHOUT_OWN)
-        readers["static aiohttp handler, gzip"] = _Reader(static["url"], "gzip")
+        readers = {"ours": Reader(ours["url"], "identity"), "ours, gzip": Reader(ours["url"], "gzip")}
+        readers["ours, gzip, of VMs only"] = Reader(ours["url"], "gzip", _WITHOUT_OWN)
+        readers["static aiohttp handler, gzip"] = Reader(static["url"], "gzip")
         if nginx:
-            readers["nginx"] = _Reader(nginx, "identity")
+            readers["nginx"] = Reader(nginx, "identity")
         with _pinned(cores[-1]):
             measured = _measured(readers, plan)
             generated_ms = [_generated_ms(vms_of(plan.vms)) for _ in range(plan.generated)]
@@ -345,7 +311,7 @@ async def measure(plan: Plan = FULL) -> None:
     _show(plan, ours, measured, generated_ms)
 
 
-def _measured(readers: Mapping[str, _Reader], plan: Plan) -> Mapping[str, _Measured]:
+def _measured(readers: Mapping[str, Reader], plan: Plan) -> Mapping[str, _Measured]:
     """In turn, round by round; each server starts as many rounds as any other."""
     measured = {name: _Measured() for name in readers}
     turns = list(readers.items())

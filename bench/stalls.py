@@ -1,16 +1,22 @@
-"""For how long the event loop is held while a large fleet is polled, and scraped by two Prometheus servers."""
+"""For how long the event loop is held while a large fleet is polled, and scraped by two Prometheus servers.
+
+Two readers more, of the plain page and the compressed one, tell what a scrape takes meanwhile.
+"""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from bench.figures import held, quantile, row, spread
 from bench.pages import rightly_grown
 from bench.processes import Report, Watched, watched
 from bench.prometheus import scraping, show
+from bench.reader import Reader
 from bench.ticker import Ticker
 
 SCRAPED_EVERY_S = 5
 SERVERS = 2
+ENCODINGS = ("identity", "gzip")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ SHORT = Plan(vms=2_000, step_s=12, widths=2)
 async def measure(plan: Plan) -> None:
     """The daemon, the provider and the servers each in a process of its own; an empty loop ticks beside them."""
     beside = Ticker()
+    for_s = float(plan.widths * plan.step_s)
     async with watched(vms=plan.vms, step_s=plan.step_s, ticking=True) as daemon:
         first, _ = await daemon.first_picture()
         starting = await daemon.report()
@@ -38,14 +45,29 @@ async def measure(plan: Plan) -> None:
             begun = await daemon.report()
             async with asyncio.TaskGroup() as group:
                 ticking = group.create_task(beside.run())
-                await asyncio.sleep(plan.widths * plan.step_s)
+                reading = [group.create_task(_read(daemon.url, each, for_s)) for each in ENCODINGS]
+                await asyncio.sleep(for_s)
                 ticking.cancel()
             ended = await daemon.report()
             _show_holds(plan, starting, ended, beside)
-            await _show_polls(daemon, plan.widths * plan.step_s)
+            await _show_polls(daemon, for_s)
             _show_cpu(begun, ended)
             await show(servers, for_s=ended.at_s - begun.at_s, samples=first.samples())
+            for encoding, read in zip(ENCODINGS, reading, strict=True):
+                told = f"{quantile(read.result(), 0.5):.0f}", f"{quantile(read.result(), 0.99):.0f}"
+                row(f"a page read beside them, {encoding}: p50, p99 ms", *told, "wanted: p99 250 at most")
         row("counters that grew as the buckets tell", f"all {rightly_grown(settled, await daemon.page(), plan.step_s)}")
+
+
+async def _read(url: str, encoding: str, for_s: float) -> list[float]:
+    """Read the page once a second; milliseconds of each. In a thread: what else this loop does must not count."""
+    reader = await asyncio.to_thread(Reader, url, encoding)
+    spent_ms, until_s = [], time.perf_counter() + for_s
+    while time.perf_counter() < until_s:
+        spent_ms.append((await asyncio.to_thread(reader.read))[0])
+        await asyncio.sleep(1.0)
+    reader.close()
+    return spent_ms
 
 
 def _show_holds(plan: Plan, starting: Report, ended: Report, beside: Ticker) -> None:

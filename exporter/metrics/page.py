@@ -23,8 +23,8 @@ __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
 _PAUSE_S = 0.2
 """Between two refreshes, so that answers that come one by one are rendered together."""
-_PAUSE_PER_COST = 20
-"""A refresh is followed by a pause of so many times what it cost: rendering takes a twentieth of a core."""
+_PAUSE_PER_COST = 50
+"""A refresh is followed by a pause of so many times what it cost: rendering takes a fiftieth of a core."""
 _LONGEST_PAUSE_S = 5.0
 """Whatever it costs: nobody should wait for longer."""
 _VMS_PER_STEP = 1_000

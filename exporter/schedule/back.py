@@ -92,6 +92,12 @@ class LooksBack:
         self._held_until_s = -math.inf
 
     @property
+    def is_full(self) -> bool:
+        """Whether another look must wait until one has ended."""
+        most = max(1, int(self._most * self._client.share))
+        return len(self._looking) >= (most if self._failed_in_a_row < self._most else 1)
+
+    @property
     def owing(self) -> int:
         """How many VMs something is missing of."""
         return self._owed
@@ -140,7 +146,7 @@ class LooksBack:
     def wait_s(self) -> float | None:
         """For how long none can be begun, as far as is known; None: until a nudge."""
         next_s = self._due.next_s()
-        if next_s is None or not self._has_place():
+        if next_s is None or self.is_full:
             return None
         return max(0.0, max(next_s, self._held_until_s) - self._clock.monotonic_s())
 
@@ -189,7 +195,3 @@ class LooksBack:
     def _after(self, failures: int, vm_id: str) -> float:
         delay_s = after_failure(failures, interval_s=self._interval_s, phase=phase_of(vm_id))
         return self._clock.monotonic_s() + delay_s
-
-    def _has_place(self) -> bool:
-        most = max(1, int(self._most * self._client.share))
-        return len(self._looking) < (most if self._failed_in_a_row < self._most else 1)

@@ -22,6 +22,10 @@ __all__ = ["VmRound"]
 
 _UNTAKEN_S = 15.0
 """A VM is due again so long after a look whose answer intake has not taken, or that met a fault of ours."""
+_TOGETHER_S = 0.05
+"""Looks that become due within this are begun together, unless others wait for a place: to wake for each one, and again
+for each answer, took a quarter of what a look costs.
+"""
 _STEP = 200
 """So many VMs are gone through before others may run: some 2 µs each."""
 
@@ -171,6 +175,8 @@ class VmRound:
                     self._note_run()
                     group.create_task(self._look_outliving(vm_id))
                 self._tell_of_run()
+                if not (self._is_full() or self._back.is_full):
+                    await self._clock.sleep(_TOGETHER_S)
                 await nudged_within(self._nudged, self._wait_for_any_s())
 
     async def once(self) -> GigasError | None:
@@ -259,7 +265,7 @@ class VmRound:
     def _startable(self) -> str | None:
         """Take out a VM that may be looked at now."""
         now_s = self._clock.monotonic_s()
-        if len(self._looking) >= self._most() or (self._whole_failure() and now_s < self._held_until_s):
+        if self._is_full() or (self._whole_failure() and now_s < self._held_until_s):
             return None
         popped = self._due.pop(until_s=now_s)
         if popped is None:
@@ -272,7 +278,7 @@ class VmRound:
     def _wait_s(self) -> float | None:
         """For how long no look can be begun, as far as is known; None: until a nudge."""
         next_s = self._due.next_s()
-        if next_s is None or len(self._looking) >= self._most():
+        if next_s is None or self._is_full():
             return None
         from_s = max(next_s, self._held_until_s) if self._whole_failure() else next_s
         return max(0.0, from_s - self._clock.monotonic_s())
@@ -281,6 +287,9 @@ class VmRound:
         """The same, of looks and looks back."""
         wait_back_s = self._back.wait_s() if self._whole_failure() is None else None
         return min((wait_s for wait_s in (self._wait_s(), wait_back_s) if wait_s is not None), default=None)
+
+    def _is_full(self) -> bool:
+        return len(self._looking) >= self._most()
 
     def _most(self) -> int:
         """So many at a time. A collector that hangs in all of its places must leave the others theirs, also while the
