@@ -47,11 +47,12 @@ def spare_what_is_loaded() -> None:
     """Keep the garbage collector from what is loaded by now, which never becomes garbage, and from looking through all
     that is known again and again: that held the loop for 30 to 98 ms at 2 000 VMs. What has no cycles is freed without
     it, and cycles die young: of 4 000 requests ten objects are left for the look that the daemon takes once a day.
+    Those of middle age are looked through twice as often, half as many at a time: that held it for 9 ms.
     """
     gc.collect()
     gc.freeze()
     young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, _NEVER)
+    gc.set_threshold(young, middle // 2, _NEVER)
 
 
 def _secrets(settings: Settings) -> Iterator[str]:

@@ -26,6 +26,8 @@ _TOGETHER_S = 0.05
 """Looks that become due within this are begun together, unless others wait for a place: to wake for each one, and again
 for each answer, took a quarter of what a look costs.
 """
+_BEGUN_AT_ONCE = 8
+"""So many looks are begun before others may run: to send a request takes 0.2 ms."""
 _STEP = 200
 """So many VMs are gone through before others may run: some 2 µs each."""
 
@@ -171,9 +173,12 @@ class VmRound:
                     await self._clock.sleep(0)
                 while (vm_id := self._startable_back()) is not None:
                     group.create_task(self._look_back_outliving(vm_id))
+                begun = 0
                 while (vm_id := self._startable()) is not None:
                     self._note_run()
                     group.create_task(self._look_outliving(vm_id))
+                    if (begun := begun + 1) % _BEGUN_AT_ONCE == 0:
+                        await self._clock.sleep(0)
                 self._tell_of_run()
                 if not (self._is_full() or self._back.is_full):
                     await self._clock.sleep(_TOGETHER_S)

@@ -12,8 +12,10 @@ from exporter.metrics import COLLECTORS, Page, Selection
 
 __all__ = ["Scrape", "accepts_gzip", "prefers_openmetrics"]
 
-_WRITE_BYTES = 256 * 1024
-"""A write returns at once while the socket has room: after so much, others may run."""
+_WRITE_BYTES = 1024 * 1024
+"""A write returns at once while the socket has room: after so much, others may run. A quarter of it made four times as
+many laps of a page, each with what else there is to do: 1.4 instead of 1.1 times what nginx takes.
+"""
 
 
 class Scrape:
