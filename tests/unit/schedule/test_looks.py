@@ -290,6 +290,21 @@ async def test_how_late_a_look_begins_is_told_and_how_many_wait() -> None:
         assert [event.late_s for event in begun] == sorted(event.late_s for event in begun)
 
 
+async def test_looks_that_become_due_shortly_after_each_other_are_begun_together() -> None:
+    async with looking(workers=8) as at_work:
+        names = [f"vm-{number}" for number in range(6)]
+        await at_work.listed(*names)
+        await eventually(lambda: at_work.asked(*names))
+        await at_work.intake.settled()
+        at_work.provider.most_at_once = 0
+        now_s = SystemClock().monotonic_s()
+        for number, name in enumerate(names):
+            at_work.round._due.put(name, now_s + 0.2 + 0.005 * number)
+        at_work.round.nudge()
+        await eventually(lambda: at_work.asked(*names, times=2))
+        assert at_work.provider.most_at_once >= 3  # one wakes the round, the others are due when it looks again
+
+
 async def test_the_ages_of_running_vms_of_which_something_is_counted_are_told_by_the_providers_clock() -> None:
     async with looking(runs=False) as at_work:
         at_work.provider.ahead_s = 5_000.0
