@@ -20,7 +20,21 @@ from exporter.fleet import Machine
 from exporter.gigas import AccountClient, ApiKey, ClientOptions, open_session
 from exporter.settings import SecretText
 
-__all__ = ["FULL", "SHORT", "STEP_S", "VMS", "WORKERS", "Measured", "Plan", "Poll", "bare_poll", "measure", "our_poll"]
+__all__ = [
+    "DOCUMENTS",
+    "FULL",
+    "PATHS",
+    "SHORT",
+    "STEP_S",
+    "VMS",
+    "WORKERS",
+    "Measured",
+    "Plan",
+    "Poll",
+    "bare_poll",
+    "measure",
+    "our_poll",
+]
 
 WORKERS = 32
 VMS = 20
@@ -63,7 +77,7 @@ class _BwStats(TypedDict):
     traffic: list[list[_Interface]]
 
 
-_DOCUMENTS = (TypeAdapter[object](_CpuStats), TypeAdapter[object](_BwStats))
+DOCUMENTS = (TypeAdapter[object](_CpuStats), TypeAdapter[object](_BwStats))
 """TypedDicts straight from bytes: the fastest decoding that our dependencies offer."""
 
 
@@ -105,7 +119,7 @@ def bare_poll(url: str, session: aiohttp.ClientSession, *, decoding: bool) -> Po
         assert await fetched(number)
 
     async def decoded(number: int) -> None:
-        assert _DOCUMENTS[number % 2].validate_json(await fetched(number))
+        assert DOCUMENTS[number % 2].validate_json(await fetched(number))
 
     return decoded if decoding else body_only
 

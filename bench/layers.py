@@ -1,0 +1,127 @@
+"""What each layer adds to a poll: `python -m bench.layers` prints CPU time with more and more of what a poll does."""
+
+import asyncio
+import random
+import statistics
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import aiohttp
+
+from bench import truth
+from bench.figures import row, spread
+from bench.polling import DOCUMENTS, PATHS, STEP_S, WORKERS, Measured, Poll, bare_poll
+from bench.processes import provider
+from exporter.clock import SystemClock
+from exporter.collectors import SHORTEST, VM_COLLECTORS, Options
+from exporter.fleet import Machine
+from exporter.gigas import AccountClient, ApiKey, ClientOptions, open_session
+from exporter.gigas.answers import read_bw_stats, read_cpu_stats
+from exporter.gigas.requests import Get
+from exporter.gigas.transport import Exchange
+from exporter.settings import SecretText
+
+_POLLS = 3_000
+_ROUNDS = 5
+_READ: tuple[Callable[[bytes], object], ...] = (read_cpu_stats, read_bw_stats)
+
+
+class _Layers:
+    """A client taken apart. Each poll is of a VM and endpoint of its own, so that no address is known from before."""
+
+    def __init__(self, url: str, bare: aiohttp.ClientSession, session: aiohttp.ClientSession) -> None:
+        self._url, self._bare = url, bare
+        options = ClientOptions(url=url, user_agent="bench", max_concurrency=WORKERS)
+        self._client = AccountClient(
+            account="bench",
+            account_id=truth.ACCOUNT,
+            credentials=ApiKey(SecretText("key")),
+            options=options,
+            session=session,
+            clock=SystemClock(),
+            random=random.Random(1),
+            on_event=lambda _: None,
+        )
+        self._asker = self._client._asker  # Its layers are what is measured.
+        self._gets = [self._get(number) for number in range(_POLLS)]
+        self._machines = [
+            Machine(vm_id=truth.vm_id(number), label="web", hostname="web", status="online")
+            for number in range(_POLLS // 2)
+        ]
+        self._collectors = [VM_COLLECTORS[name](Options()) for name in ("cpu", "traffic")]
+
+    def _get(self, number: int) -> Get:
+        segments = "account", truth.ACCOUNT, "virtual_machine", truth.vm_id(number // 2), PATHS[number % 2]
+        return Get.of(self._url, *segments, params={"period": SHORTEST})
+
+    async def addresses(self, number: int) -> None:
+        path = f"{self._url}/account/{truth.ACCOUNT}/virtual_machine/{truth.vm_id(number // 2)}/{PATHS[number % 2]}"
+        async with self._bare.get(f"{path}?period={SHORTEST}", headers={"Authorization": "Bearer key"}) as response:
+            assert DOCUMENTS[number % 2].validate_json(await response.read())
+
+    async def transport(self, number: int) -> None:
+        exchange = await self._asker.transport.send(self._gets[number], "Bearer key")
+        assert DOCUMENTS[number % 2].validate_json(exchange.body)
+
+    async def documents(self, number: int) -> None:
+        exchange = await self._asker.transport.send(self._gets[number], "Bearer key")
+        assert _READ[number % 2](exchange.body)
+
+    async def quoting(self, number: int) -> None:
+        exchange = await self._asker.transport.send(self._get(number), "Bearer key")
+        assert _READ[number % 2](exchange.body)
+
+    async def asking(self, number: int) -> None:
+        async def understand(exchange: Exchange) -> object:
+            return _READ[number % 2](exchange.body)
+
+        await self._asker.ask(self._get(number), understand, _authorized)
+
+    async def client(self, number: int) -> None:
+        ask: tuple[Callable[[str, str], Awaitable[object]], ...] = (self._client.cpu_stats, self._client.bw_stats)
+        await ask[number % 2](truth.vm_id(number // 2), SHORTEST)
+
+    async def collectors(self, number: int) -> None:
+        machine = self._machines[number // 2]
+        await self._collectors[number % 2].look(self._client, machine, width_hint_s=float(STEP_S))
+
+
+async def _authorized() -> str:
+    return "Bearer key"
+
+
+async def main() -> None:
+    """Print each layer with all that stand above it."""
+    async with AsyncExitStack() as stack:
+        asked = await stack.enter_async_context(provider(vms=_POLLS // 2, step_s=STEP_S))
+        options = ClientOptions(url=asked.url, user_agent="bench", max_concurrency=WORKERS)
+        session = await stack.enter_async_context(open_session(options))
+        bare = await stack.enter_async_context(aiohttp.ClientSession())
+        layers = _Layers(asked.url, bare, session)
+        kinds: dict[str, Poll] = {
+            "a bare aiohttp loop, 40 addresses in turn, decoded": bare_poll(asked.url, bare, decoding=True),
+            "an address of its own for each VM, a credential": layers.addresses,
+            "one try, ceilings of time and size": layers.transport,
+            "documents as we keep them": layers.documents,
+            "addresses made of ids that may hold anything": layers.quoting,
+            "a place, a turn, the provider's clock, events": layers.asking,
+            "credentials that may change or be refused": layers.client,
+            "exact integers, strips for counting": layers.collectors,
+        }
+        measured = {name: Measured() for name in kinds}
+        for poll in kinds.values():
+            await Measured().round(poll, _POLLS)
+        for _ in range(_ROUNDS):
+            for name, poll in kinds.items():
+                await measured[name].round(poll, _POLLS)
+    row("with all that stands above", "CPU us a poll", "more")
+    row("---", "---", "---")
+    before_us = 0.0
+    for name, each in measured.items():
+        us = statistics.median(each.cpu_us)
+        row(name, spread(each.cpu_us, ".0f"), f"{us - before_us:.0f}")
+        before_us = us
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
