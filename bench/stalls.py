@@ -57,7 +57,7 @@ async def measure(plan: Plan) -> None:
             _show_cpu(begun, ended)
             await show(servers, for_s=ended.at_s - begun.at_s, samples=first.samples())
             _show_reads("while polled", alone, "wanted: p99 250 at most")
-            _show_reads("beside two Prometheus, too", [each.result() for each in reading])
+            _show_reads(f"beside {len(servers)} Prometheus, too", [each.result() for each in reading])
         row("counters that grew as the buckets tell", f"all {rightly_grown(settled, await daemon.page(), plan.step_s)}")
 
 

@@ -23,8 +23,8 @@ __all__ = ["VmRound"]
 _UNTAKEN_S = 15.0
 """A VM is due again so long after a look whose answer intake has not taken, or that met a fault of ours."""
 _TOGETHER_S = 0.05
-"""Looks that become due within this are begun together, unless others wait for a place: to wake for each one, and again
-for each answer, took a quarter of what a look costs.
+"""Looks that become due within this are begun together, while there is a place for one more: to wake for each one, and
+again for each answer, took a quarter of what a look costs.
 """
 _BEGUN_AT_ONCE = 8
 """So many looks are begun before others may run: to send a request takes 0.2 ms."""
@@ -174,12 +174,14 @@ class VmRound:
                 while (vm_id := self._startable_back()) is not None:
                     group.create_task(self._look_back_outliving(vm_id))
                 begun = 0
-                while (vm_id := self._startable()) is not None:
+                while begun < _BEGUN_AT_ONCE and (vm_id := self._startable()) is not None:
                     self._note_run()
                     group.create_task(self._look_outliving(vm_id))
-                    if (begun := begun + 1) % _BEGUN_AT_ONCE == 0:
-                        await self._clock.sleep(0)
+                    begun += 1
                 self._tell_of_run()
+                if begun == _BEGUN_AT_ONCE:
+                    await self._clock.sleep(0)
+                    continue
                 if not (self._is_full() or self._back.is_full):
                     await self._clock.sleep(_TOGETHER_S)
                 await nudged_within(self._nudged, self._wait_for_any_s())
