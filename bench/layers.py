@@ -1,7 +1,6 @@
 """What each layer adds to a poll: `python -m bench.layers` prints CPU time with more and more of what a poll does."""
 
 import asyncio
-import random
 import statistics
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,16 +10,14 @@ from yarl import URL
 
 from bench import truth
 from bench.figures import row, spread
-from bench.polling import DOCUMENTS, PATHS, STEP_S, WORKERS, Measured, Poll, bare_poll
+from bench.polling import DOCUMENTS, PATHS, STEP_S, WORKERS, Measured, Poll, bare_poll, our_client
 from bench.processes import provider
-from exporter.clock import SystemClock
 from exporter.collectors import SHORTEST, VM_COLLECTORS, Options
 from exporter.fleet import Machine
-from exporter.gigas import AccountClient, ApiKey, ClientOptions, open_session
+from exporter.gigas import ClientOptions, open_session
 from exporter.gigas.answers import read_bw_stats, read_cpu_stats
 from exporter.gigas.requests import Get
 from exporter.gigas.transport import Exchange
-from exporter.settings import SecretText
 
 _POLLS = 3_000
 _ROUNDS = 5
@@ -30,19 +27,9 @@ _READ: tuple[Callable[[bytes], object], ...] = (read_cpu_stats, read_bw_stats)
 class _Layers:
     """A client taken apart. Each poll is of a VM and endpoint of its own, so that no address is known from before."""
 
-    def __init__(self, url: str, bare: aiohttp.ClientSession, session: aiohttp.ClientSession) -> None:
-        self._url, self._bare = url, bare
-        options = ClientOptions(url=url, user_agent="bench", max_concurrency=WORKERS)
-        self._client = AccountClient(
-            account="bench",
-            account_id=truth.ACCOUNT,
-            credentials=ApiKey(SecretText("key")),
-            options=options,
-            session=session,
-            clock=SystemClock(),
-            random=random.Random(1),
-            on_event=lambda _: None,
-        )
+    def __init__(self, options: ClientOptions, bare: aiohttp.ClientSession, session: aiohttp.ClientSession) -> None:
+        self._url, self._bare = options.url, bare
+        self._client = our_client(session, options)
         self._asker = self._client._asker  # Its layers are what is measured.
         self._machines = [
             Machine(vm_id=truth.vm_id(number), label="web", hostname="web", status="online")
@@ -62,21 +49,20 @@ class _Layers:
         async with self._bare.get(self._address(number), headers={"Authorization": "Bearer key"}) as response:
             assert DOCUMENTS[number % 2].validate_json(await response.read())
 
+    async def _sent(self, request: Get) -> bytes:
+        return (await self._asker.transport.send(request, "Bearer key")).body
+
+    def _unquoted(self, number: int) -> Get:
+        return Get(PATHS[number % 2], URL(self._address(number), encoded=True))
+
     async def transport(self, number: int) -> None:
-        exchange = await self._asker.transport.send(
-            Get("stats", URL(self._address(number), encoded=True)), "Bearer key"
-        )
-        assert DOCUMENTS[number % 2].validate_json(exchange.body)
+        assert DOCUMENTS[number % 2].validate_json(await self._sent(self._unquoted(number)))
 
     async def documents(self, number: int) -> None:
-        exchange = await self._asker.transport.send(
-            Get("stats", URL(self._address(number), encoded=True)), "Bearer key"
-        )
-        assert _READ[number % 2](exchange.body)
+        assert _READ[number % 2](await self._sent(self._unquoted(number)))
 
     async def quoting(self, number: int) -> None:
-        exchange = await self._asker.transport.send(self._get(number), "Bearer key")
-        assert _READ[number % 2](exchange.body)
+        assert _READ[number % 2](await self._sent(self._get(number)))
 
     async def asking(self, number: int) -> None:
         async def understand(exchange: Exchange) -> object:
@@ -104,7 +90,7 @@ async def main() -> None:
         options = ClientOptions(url=asked.url, user_agent="bench", max_concurrency=WORKERS)
         session = await stack.enter_async_context(open_session(options))
         bare = await stack.enter_async_context(aiohttp.ClientSession())
-        layers = _Layers(asked.url, bare, session)
+        layers = _Layers(options, bare, session)
         kinds: dict[str, Poll] = {
             "a bare aiohttp loop, 40 addresses in turn, decoded": bare_poll(asked.url, bare, decoding=True),
             "an address of its own for each VM, a credential": layers.addresses,

@@ -33,6 +33,7 @@ __all__ = [
     "Poll",
     "bare_poll",
     "measure",
+    "our_client",
     "our_poll",
 ]
 
@@ -124,9 +125,9 @@ def bare_poll(url: str, session: aiohttp.ClientSession, *, decoding: bool) -> Po
     return decoded if decoding else body_only
 
 
-def our_poll(session: aiohttp.ClientSession, options: ClientOptions) -> Poll:
-    """A poll of each VM and endpoint in turn, as the daemon's rounds make it: client, documents, collectors."""
-    client = AccountClient(
+def our_client(session: aiohttp.ClientSession, options: ClientOptions) -> AccountClient:
+    """The daemon's, of an account that nothing is told of."""
+    return AccountClient(
         account="bench",
         account_id=truth.ACCOUNT,
         credentials=ApiKey(SecretText("key")),
@@ -136,6 +137,11 @@ def our_poll(session: aiohttp.ClientSession, options: ClientOptions) -> Poll:
         random=random.Random(1),
         on_event=lambda _: None,
     )
+
+
+def our_poll(session: aiohttp.ClientSession, options: ClientOptions) -> Poll:
+    """A poll of each VM and endpoint in turn, as the daemon's rounds make it: client, documents, collectors."""
+    client = our_client(session, options)
     machines = [
         Machine(vm_id=truth.vm_id(number), label=f"web-{number}", hostname=f"web-{number}", status="online")
         for number in range(VMS)

@@ -64,7 +64,11 @@ class Series:
     @property
     def last(self) -> Bucket | None:
         """The newest bucket of the horizon, whether it is complete or not."""
-        return unpacked(self.horizon[-1:])[-1] if self.horizon else None
+        if not self.horizon:
+            return None
+        start_ms, width_ms, asked_ms, values = self.horizon[-1]
+        end_ms = start_ms + len(values) * width_ms
+        return Bucket(end_ms - width_ms, end_ms, values[-1], asked_ms)
 
     @property
     def true(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.counting import Bucket, packed, unpacked
+from exporter.counting import Bucket, Series, packed, unpacked
 from exporter.ledger import AccountRecord, VmRecord
 from exporter.ledger.codec import account_from, account_text, listed_from, listed_text, vm_from, vm_text
 
@@ -75,6 +75,18 @@ def test_buckets_come_back_however_they_lie(buckets: list[Bucket]) -> None:
     runs = packed(buckets)
     assert unpacked(runs) == buckets
     assert packed(unpacked(runs)) == runs
+
+
+@given(neighbours(), SMALL)
+def test_what_is_taken_from_runs_is_what_the_buckets_say(buckets: list[Bucket], at: int) -> None:
+    told = sorted(buckets, key=lambda bucket: bucket.end_ms)
+    series = Series(
+        settled_ms=0, left_ms=at, newest_ms=at, complete_ms=0, held_until_ms=0, began_ms=0, base=5, horizon=packed(told)
+    )
+    ended = [bucket for bucket in told if bucket.end_ms <= at]
+    assert series.left() == ended
+    assert series.true == 5 + sum(bucket.value for bucket in ended)
+    assert series.last == (told[-1] if told else None)
 
 
 @given(st.dictionaries(st.text(), st.none() | st.booleans() | INTEGERS | NUMBERS | st.text()))
