@@ -6,9 +6,10 @@ __all__ = ["Window"]
 
 _FIRST = 8.0
 """Places at the start."""
-_FEW = 4.0
+_FEW = 6.0
 """What a provider bears that bears anything. Slowness and failures alone lead no lower: it may be slow, or one of its
-endpoints broken, without our doing, and then one at a time would be slow for nothing."""
+endpoints broken, without our doing, and then one at a time would be slow for nothing. However it is divided, two who
+share it have two places each: one request that hangs does not hold up what is behind it."""
 _REFUSED, _FAILED, _SLOW = 0.5, 0.7, 0.9
 """What is left of a window: after a refusal, after a failure that may be overload, after a round trip that was slow."""
 _SLOWER, _SLOWER_S = 2.5, 0.05

@@ -71,7 +71,7 @@ def test_a_provider_that_is_slow_without_our_doing_is_asked_by_a_few_at_a_time_f
     window = Window(32)
     now_s = after(window, Provider(takes_s=0.02), rounds=10)
     now_s = slow_s = after(window, Provider(takes_s=0.5), rounds=100, from_s=now_s)
-    assert window.size == 4
+    assert window.size == 6
     while now_s < slow_s + 120:
         now_s = after(window, Provider(takes_s=0.5), rounds=1, from_s=now_s)
     assert window.size == 32
@@ -100,11 +100,11 @@ def test_a_failure_while_others_are_answered_shrinks_nothing() -> None:
     assert window.size == 32
 
 
-def test_failures_alone_leave_four() -> None:
+def test_failures_alone_leave_six() -> None:
     window = Window(32)
     for at in range(100):
         window.failed(at + 0.5, sent_s=at, is_busy=True)
-    assert window.size == 4
+    assert window.size == 6
     small = Window(2)
     small.failed(0.5, sent_s=0.0, is_busy=True)
     assert small.size == 2
@@ -136,5 +136,22 @@ def test_it_is_never_below_one_nor_above_the_ceiling(
 def test_two_that_share_leave_a_place_to_a_third(most: int, size: float) -> None:
     window = Window(most)
     window.size = min(size, most)
-    each = max(1, int((most - 1) // 2 * window.share))
+    each = each_of_two(window, most)
     assert 2 * each + 1 <= window.size
+
+
+@given(most=st.integers(5, 1_000), slow=st.booleans())
+def test_however_slow_answers_are_and_whatever_fails_two_that_share_have_two_places_each(most: int, slow: bool) -> None:
+    window = Window(most)
+    now_s = after(window, Provider(takes_s=0.02), rounds=10)
+    if slow:
+        after(window, Provider(takes_s=0.5), rounds=100, from_s=now_s)
+    for at in range(100):
+        window.failed(now_s + at + 0.5, sent_s=now_s + at, is_busy=True)
+    assert window.size == min(most, 6)
+    assert each_of_two(window, most) >= 2
+
+
+def each_of_two(window: Window, most: int) -> int:
+    """So many places has each of two collectors, as they divide them."""
+    return max(1, int((most - 1) // 2 * window.share))
