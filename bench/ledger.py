@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.figures import held, row, spread
 from bench.ticker import Ticker
 from exporter.cli.process import spare_what_is_loaded
-from exporter.counting import Bucket, Series, Spell, Window
+from exporter.counting import Bucket, Series, Spell, Window, horizon_of
 from exporter.ledger import Batch, CpuAccount, InterfaceAccount, Remembered, SqliteLedger, VmRecord
 
 SCATTERED = 67
@@ -46,7 +46,7 @@ def _series(chance: random.Random) -> Series:
         began_ms=_AT_MS,
         base=chance.getrandbits(90),
         exposed=chance.getrandbits(90),
-        horizon=((_AT_MS, WIDTH_MS, end_ms + 5_123, values),),
+        horizon=horizon_of(((_AT_MS, WIDTH_MS, end_ms + 5_123, values),)),
         newest=Bucket(end_ms - WIDTH_MS, end_ms, values[-1], end_ms + 5_123),
         marks=((7_200_000, _AT_MS, chance.getrandbits(90)), (86_400_000, _AT_MS, chance.getrandbits(90))),
     )

@@ -21,7 +21,7 @@ from exporter.counting.arrears import (
     unpayable_before_ms,
 )
 from exporter.counting.cpu import end_hint, place, width_of_time_units
-from exporter.counting.horizon import Run, packed, unpacked
+from exporter.counting.horizon import Horizon, Run, horizon_of, packed, runs_of, unpacked
 from exporter.counting.quantum import LARGEST, enter, entered, leave
 from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, moved
 from exporter.counting.spells import Spell, observe, unseen
@@ -36,6 +36,7 @@ __all__ = [
     "Bucket",
     "Forgiven",
     "Grid",
+    "Horizon",
     "Load",
     "Manner",
     "Owed",
@@ -57,6 +58,7 @@ __all__ = [
     "excused",
     "fold",
     "forgive",
+    "horizon_of",
     "lateness_ms",
     "leave",
     "moved",
@@ -67,6 +69,7 @@ __all__ = [
     "percent_of",
     "place",
     "repay",
+    "runs_of",
     "to_ms",
     "traffic_unit",
     "unpacked",

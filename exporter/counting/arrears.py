@@ -85,7 +85,7 @@ def owed(series: Series, *, manner: Manner) -> list[Owed]:
 
     >>> series = Series(settled_ms=0, left_ms=20, newest_ms=0, complete_ms=0, held_until_ms=0, began_ms=0)
     >>> manner = Manner(final_after_ms=8, settled_after_ms=8)
-    >>> owed(replace(series, horizon=((0, 20, 0, (0,)), (20, 10, 31, (5,)))), manner=manner)
+    >>> owed(replace(series, horizon=packed([Bucket(0, 20, 0, 0), Bucket(20, 30, 5, 31)])), manner=manner)
     [Owed(start_ms=0, end_ms=20)]
     """
     return [

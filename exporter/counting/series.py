@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exporter.counting.horizon import (
+    Horizon,
     Off,
     Run,
     boundary_at_or_before,
     compacted,
     gaps,
+    horizon_of,
     is_settled,
     is_told,
     merged,
     packed,
+    runs_of,
     unpacked,
     within,
 )
@@ -29,7 +32,7 @@ class Series:
     """The account of one counter; values in quanta, bounds in milliseconds of the provider's time.
 
     `base`: the sum of everything up to `settled_ms`, which no answer changes any more. `horizon`: the buckets after
-    that, oldest first, as runs. Those up to `left_ms` have left the shortest window; they are still here where
+    that, oldest first. Those up to `left_ms` have left the shortest window; they are still here where
     something is owed (`arrears`). `newest_ms`: the end of the newest bucket that is in `exposed`; `newest`: that bucket
     (it may be of the baseline); None while the counter is held. `complete_ms`: until when buckets are complete, as far
     as answers have shown; `asked_ms`: when the last one was asked for. Until `held_until_ms` the counter stands: at 0,
@@ -48,17 +51,22 @@ class Series:
     asked_ms: int = 0
     base: int = 0
     exposed: int = 0
-    horizon: tuple[Run, ...] = ()
+    horizon: Horizon = b""
     newest: Bucket | None = None
     marks: tuple[tuple[int, int, int], ...] = ()
 
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The horizon's runs, oldest first."""
+        return runs_of(self.horizon)
+
     def buckets(self) -> list[Bucket]:
         """The horizon's buckets, oldest first."""
-        return unpacked(self.horizon)
+        return unpacked(self.runs)
 
     def left(self) -> list[Bucket]:
         """Those that have left the shortest window, oldest first."""
-        some = unpacked(run for run in self.horizon if run[0] < self.left_ms)
+        some = unpacked(run for run in self.runs if run[0] < self.left_ms)
         return [bucket for bucket in some if bucket.end_ms <= self.left_ms]
 
     @property
@@ -66,7 +74,7 @@ class Series:
         """The newest bucket of the horizon, whether it is complete or not."""
         if not self.horizon:
             return None
-        start_ms, width_ms, asked_ms, values = self.horizon[-1]
+        start_ms, width_ms, asked_ms, values = self.runs[-1]
         end_ms = start_ms + len(values) * width_ms
         return Bucket(end_ms - width_ms, end_ms, values[-1], asked_ms)
 
@@ -74,7 +82,7 @@ class Series:
     def true(self) -> int:
         """What has been counted by now; less than `exposed` where that is more than there turned out to be."""
         counted = (
-            values[: max(0, (self.newest_ms - start_ms) // width_ms)] for start_ms, width_ms, _, values in self.horizon
+            values[: max(0, (self.newest_ms - start_ms) // width_ms)] for start_ms, width_ms, _, values in self.runs
         )
         return self.base + sum(map(sum, counted))
 
@@ -221,7 +229,7 @@ def moved(series: Series, *, by_ms: int) -> Series:
     """Return the same account at other times: what was counted stays, the buckets that it is of turn out to lie beside.
 
     >>> series = Series(settled_ms=0, left_ms=0, newest_ms=10, complete_ms=10, held_until_ms=0, began_ms=0)
-    >>> moved(replace(series, horizon=((0, 10, 21, (5,)),)), by_ms=10).horizon
+    >>> moved(replace(series, horizon=horizon_of(((0, 10, 21, (5,)),))), by_ms=10).runs
     ((10, 10, 21, (5,)),)
     """
     newest = series.newest
@@ -232,9 +240,7 @@ def moved(series: Series, *, by_ms: int) -> Series:
         newest_ms=series.newest_ms + by_ms,
         complete_ms=series.complete_ms + by_ms,
         began_ms=series.began_ms + by_ms,
-        horizon=tuple(
-            (start_ms + by_ms, width_ms, asked_ms, values) for start_ms, width_ms, asked_ms, values in series.horizon
-        ),
+        horizon=horizon_of(tuple((start + by_ms, width, asked, values) for start, width, asked, values in series.runs)),
         newest=newest and newest._replace(start_ms=newest.start_ms + by_ms, end_ms=newest.end_ms + by_ms),
         marks=(),
     )
@@ -246,13 +252,13 @@ def lateness_ms(series: Series, window: Window) -> int:
     That was some time between the two looks; long after the first one nobody can tell.
 
     >>> series = Series(settled_ms=0, left_ms=0, newest_ms=10, complete_ms=10, held_until_ms=0, began_ms=0)
-    >>> series = replace(series, horizon=((0, 10, 21, (5, 0)),))
+    >>> series = replace(series, horizon=horizon_of(((0, 10, 21, (5, 0)),)))
     >>> [lateness_ms(series, Window(0, 10, (5, 6), asked_ms=asked)) for asked in (30, 99)]
     [10, 11]
     """
     unfilled = {
         (bucket.start_ms, bucket.end_ms): bucket.asked_ms
-        for bucket in unpacked(run for run in series.horizon if 0 in run[3])
+        for bucket in unpacked(run for run in series.runs if 0 in run[3])
         if not bucket.value and is_told(bucket)
     }
     if not unfilled:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from exporter.counting.horizon import Run, unpacked
+from exporter.counting.horizon import Horizon, runs_of, unpacked
 from exporter.counting.window import Window, changes_for_ms
 
 __all__ = ["Strip", "bucket_width", "width_ms"]
@@ -43,7 +43,7 @@ class Strip(NamedTuple):
         return Window(self.begin_ms, width_ms, tuple(values), self.asked_ms)
 
 
-def width_ms(strips: Sequence[tuple[Strip, Sequence[Run]]], *, grid: Window | None, hint_ms: int | None) -> int | None:
+def width_ms(strips: Sequence[tuple[Strip, Horizon]], *, grid: Window | None, hint_ms: int | None) -> int | None:
     """Return the width of an answer's buckets. With each strip comes the horizon of its series.
 
     `grid` is where the answer before ended, and its width; `hint_ms` the width of other machines' buckets. A width seen
@@ -51,10 +51,11 @@ def width_ms(strips: Sequence[tuple[Strip, Sequence[Run]]], *, grid: Window | No
     left (the VM was stopped) is not taken for one of fewer and wider buckets. Values that are known decide; else, where
     the answer begins: a width whose grid it is off is not believed beside one whose grid it is on.
 
+    >>> from exporter.counting import horizon_of
     >>> left = Strip(0, 3_600, 4, {0: 5, 1: 6, 2: 7, 3: 8}, asked_ms=3_600)
-    >>> width_ms([(left, [])], grid=None, hint_ms=300)
+    >>> width_ms([(left, b"")], grid=None, hint_ms=300)
     300
-    >>> width_ms([(left, [(0, 300, 3_600, (1, 1))])], grid=None, hint_ms=300)
+    >>> width_ms([(left, horizon_of(((0, 300, 3_600, (1, 1)),)))], grid=None, hint_ms=300)
     900
     """
     if not strips or strips[0][0].end_ms <= strips[0][0].begin_ms:
@@ -84,13 +85,13 @@ def _fits(strip: Strip, width_ms: int) -> bool:
     return strip.length <= count and abs(span_ms - count * width_ms) * _TOLERATED <= width_ms
 
 
-def _evidence(strips: Iterable[tuple[Strip, Iterable[Run]]], width_ms: int) -> int:
+def _evidence(strips: Iterable[tuple[Strip, Horizon]], width_ms: int) -> int:
     """By how many values more the strips agree with what is known, at that width, than differ. Zeros tell nothing, and
     it is no contradiction that a value has changed which was told so early that it could.
     """
     balance = 0
     for strip, horizon in strips:
-        known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in unpacked(horizon)}
+        known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in unpacked(runs_of(horizon))}
         for bucket in strip.window(width_ms).buckets():
             before = known.get((bucket.start_ms, bucket.end_ms))
             if before is None:

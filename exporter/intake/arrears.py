@@ -74,7 +74,7 @@ def repay_traffic(record: VmRecord, reading: TrafficReading, *, grids: Grids, la
     asked_ms, known = to_ms(reading.asked_at), grids.get(reading.period)
     before = None if known is None else Window(known.end_ms, known.width_ms, (), asked_ms)
     width = width_ms(
-        [(strip, []) for each in reading.interfaces for strip in (each.receive, each.transmit)],
+        [(strip, b"") for each in reading.interfaces for strip in (each.receive, each.transmit)],
         grid=before,
         hint_ms=None if known is None else known.width_ms,
     )

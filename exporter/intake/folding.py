@@ -9,8 +9,8 @@ from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
 from exporter.counting import (
     Bucket,
     Grid,
+    Horizon,
     Manner,
-    Run,
     Strip,
     Window,
     begin,
@@ -279,11 +279,11 @@ def _grid(window: Window, *, spans_ms: int, took_ms: int) -> Window:
     return Window(start_ms, window.width_ms, (None,) * count, window.asked_ms + took_ms)
 
 
-def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Sequence[Run]]]:
+def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Horizon]]:
     for interface in reading.interfaces:
         known = record.interfaces.get(interface.interface_id)
-        yield interface.receive, known.receive.horizon if known is not None else ()
-        yield interface.transmit, known.transmit.horizon if known is not None else ()
+        yield interface.receive, known.receive.horizon if known is not None else b""
+        yield interface.transmit, known.transmit.horizon if known is not None else b""
 
 
 def _fold_interface(

@@ -10,7 +10,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
-from exporter.counting import Bucket, Grid, Run, Series, Spell, Window
+from exporter.counting import Bucket, Grid, Horizon, Series, Spell, Window, horizon_of, runs_of
 from exporter.ledger.record import AccountRecord, CpuAccount, InterfaceAccount, ListedVm, VmRecord
 
 __all__ = [
@@ -81,8 +81,8 @@ def _same(value: _Value) -> _Value:
     return value
 
 
-def _horizon(runs: Iterable[Iterable[Any]]) -> tuple[Run, ...]:
-    return tuple((start, width, asked, tuple(values)) for start, width, asked, values in runs)
+def _horizon(runs: Iterable[Iterable[Any]]) -> Horizon:
+    return horizon_of(tuple((start, width, asked, tuple(values)) for start, width, asked, values in runs))
 
 
 def _tuples(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
@@ -93,7 +93,7 @@ _ROWS: _Ways = (_same, _tuples)
 _GRID = _Shape(Grid).ways()
 _SPELL = _Shape(Spell).ways()
 _WINDOW = _Shape(Window, values=(_same, tuple)).ways()
-_SERIES = _Shape(Series, horizon=(_same, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
+_SERIES = _Shape(Series, horizon=(runs_of, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
 _CPU = _Shape(CpuAccount, series=_SERIES, list=_WINDOW, denied=_ROWS).ways()
 _INTERFACE = _Shape(InterfaceAccount, receive=_SERIES, transmit=_SERIES, denied=_ROWS).ways()
 _VM = _Shape(

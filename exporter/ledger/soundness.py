@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from functools import singledispatch
 from typing import Any
 
-from exporter.counting import Grid, Series, Spell, Window
+from exporter.counting import Grid, Run, Series, Spell, Window
 from exporter.ledger.record import AccountRecord, ListedVm, VmRecord
 from exporter.ledger.typed import mistyped
 
@@ -70,7 +70,10 @@ def _(series: Series) -> Iterator[str]:
         yield "counts less than nothing"
     if series.settled_ms > series.left_ms:
         yield "has settled what is still in the window"
-    if not all(width_ms > 0 and values for _, width_ms, _, values in series.horizon):
+    if wrong := list(mistyped(series.runs, tuple[Run, ...], "horizon")):
+        yield from wrong
+        return
+    if not all(width_ms > 0 and values for _, width_ms, _, values in series.runs):
         yield "has buckets without width, or none"
         return
     reached_ms = series.settled_ms

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exporter.counting import Bucket, Series, Spell, Window, enter
+from exporter.counting import Bucket, Series, Spell, Window, enter, horizon_of
 from exporter.ledger import (
     AccountRecord,
     CpuAccount,
@@ -32,10 +32,11 @@ KEY = "17893/production"
 
 def series(units: float) -> Series:
     """A counter, of which ten minutes are owed."""
+    paid, unpaid = (AT_MS, 300_000, AT_MS + 999_000, (enter(units),)), (AT_MS + 300_000, 600_000, AT_MS, (0,))
     return Series(
         settled_ms=AT_MS, left_ms=AT_MS + 900_000, newest_ms=AT_MS + 900_000, complete_ms=AT_MS + 900_000,
         held_until_ms=0, began_ms=0, base=0, exposed=enter(units),
-        horizon=((AT_MS, 300_000, AT_MS + 999_000, (enter(units),)), (AT_MS + 300_000, 600_000, AT_MS, (0,))),
+        horizon=horizon_of((paid, unpaid)),
         newest=Bucket(AT_MS, AT_MS + 300_000, 1, AT_MS),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.counting import Bucket, Series, packed, unpacked
+from exporter.counting import Bucket, Horizon, Series, horizon_of, packed, runs_of, unpacked
 from exporter.ledger import AccountRecord, VmRecord
 from exporter.ledger.codec import account_from, account_text, listed_from, listed_text, vm_from, vm_text
 
@@ -15,12 +15,14 @@ INTEGERS = st.integers(-(2**200), 2**200)
 NUMBERS = st.floats(allow_nan=False)
 # Bounds that are close to each other, so that neighbours and gaps, and answers that are the same, come up.
 SMALL = st.integers(-3, 3)
+RUNS = st.tuples(INTEGERS, INTEGERS, INTEGERS, st.lists(INTEGERS, max_size=5).map(tuple))
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     int: INTEGERS,
     float: NUMBERS,
     str: st.text(),
     bool: st.booleans(),
     type(None): st.none(),
+    Horizon: st.lists(RUNS, max_size=5).map(lambda runs: horizon_of(tuple(runs))),
 }
 BUCKETS = st.tuples(SMALL, st.integers(1, 3), INTEGERS, SMALL)
 
@@ -72,9 +74,9 @@ def test_an_account_comes_back(record: AccountRecord) -> None:
 
 @given(neighbours())
 def test_buckets_come_back_however_they_lie(buckets: list[Bucket]) -> None:
-    runs = packed(buckets)
-    assert unpacked(runs) == buckets
-    assert packed(unpacked(runs)) == runs
+    horizon = packed(buckets)
+    assert unpacked(runs_of(horizon)) == buckets
+    assert packed(unpacked(runs_of(horizon))) == horizon
 
 
 @given(neighbours(), SMALL)

@@ -17,6 +17,7 @@ from exporter.counting import (
     Series,
     Window,
     forgive,
+    horizon_of,
     next_ask,
     owed,
     packed,
@@ -110,9 +111,8 @@ def test_a_longer_bucket_pays_its_value_less_what_is_counted_there(
 
 
 def test_a_gap_over_several_longer_buckets_is_paid_in_parts() -> None:
-    gap = replace(
-        series("_ . . . . . . . . . . ."), horizon=((0, 50, 0, (0,)), (50, 50, 50, (0,)), (100, 20, LONG_AGO, (4,)))
-    )
+    parts = ((0, 50, 0, (0,)), (50, 50, 50, (0,)), (100, 20, LONG_AGO, (4,)))
+    gap = replace(series("_ . . . . . . . . . . ."), horizon=horizon_of(parts))
     assert owed(paid(gap, answer("_ 18")).series, manner=MANNER) == [Owed(0, 50), Owed(50, 60)]
     some = paid(gap, answer("24 _"))
     assert (some.paid_ms, owed(some.series, manner=MANNER)) == (60, [Owed(60, 100)])
@@ -260,7 +260,7 @@ def test_what_is_given_up_is_gaps_and_what_was_told_too_early_stays_as_it_is() -
 
 
 def test_only_what_lies_before_the_instant_is_given_up() -> None:
-    gap = replace(series("_ . . 5 6", start=10), horizon=((10, 30, 10, (0,)), (40, 20, LONG_AGO, (11,))))
+    gap = replace(series("_ . . 5 6", start=10), horizon=horizon_of(((10, 30, 10, (0,)), (40, 20, LONG_AGO, (11,)))))
     forgiven = forgive(gap, manner=MANNER, until_ms=25, now_ms=LONG_AGO)
     assert forgiven.lost_ms == 15
     assert owed(forgiven.series, manner=MANNER) == [Owed(25, 40)]

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from itertools import count
 from typing import Any, TypeVar
 
-from exporter.counting import Run
+from exporter.counting import Horizon, Run, horizon_of
 
 __all__ = ["default_of", "filled"]
 
@@ -34,7 +34,7 @@ def _filled(kind: Any, numbers: "count[int]", chosen: Mapping[str, Any] = types.
     return kind(**{name: chosen[name] if name in chosen else _value(hints[name], numbers) for name in names})
 
 
-def _value(hint: Any, numbers: "count[int]") -> Any:
+def _value(hint: Any, numbers: "count[int]") -> Any:  # noqa: PLR0911 - one for each kind
     inside = typing.get_args(hint)
     if isinstance(hint, types.UnionType):
         return _value(next(each for each in inside if each is not type(None)), numbers)
@@ -44,18 +44,16 @@ def _value(hint: Any, numbers: "count[int]") -> Any:
             return plain(2**70 + next(numbers))
         case plain if plain is bool:
             return True
+        case plain if plain is Horizon:
+            return horizon_of(_runs(numbers))
         case plain if plain is tuple:
-            return _tuple(inside, numbers)
+            return tuple(_value(each, numbers) for each in (inside[:1] * 3 if inside[-1] is Ellipsis else inside))
         case plain if plain is Mapping:
             return {f"key-{next(numbers)}": _value(inside[1], numbers) for _ in range(2)}
         case _:
             return _filled(hint, numbers)
 
 
-def _tuple(inside: tuple[Any, ...], numbers: "count[int]") -> tuple[Any, ...]:
-    if inside[-1] is not Ellipsis:
-        return tuple(_value(each, numbers) for each in inside)
-    if inside[0] == Run:
-        starts = (2**71, 2**71 + 600_000, 2**71 + 1_500_000)
-        return tuple((start, 300_000, 7, (2**70 + next(numbers), 2**70 + next(numbers))) for start in starts)
-    return tuple(_value(inside[0], numbers) for _ in range(3))
+def _runs(numbers: "count[int]") -> tuple[Run, ...]:
+    starts = (2**71, 2**71 + 600_000, 2**71 + 1_500_000)
+    return tuple((start, 300_000, 7, (2**70 + next(numbers), 2**70 + next(numbers))) for start in starts)

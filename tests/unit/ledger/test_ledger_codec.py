@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.counting import Series, Spell
+from exporter.counting import Series, Spell, horizon_of
 from exporter.ledger import AccountRecord, ListedVm, VmRecord
 from exporter.ledger.codec import (
     NotDecoded,
@@ -74,11 +74,11 @@ def test_a_listed_machine_comes_back() -> None:
 
 def test_a_horizon_is_written_as_its_runs() -> None:
     runs = ((0, 10, 77, (5, 6, 7)), (30, 10, 78, (8,)), (50, 10, 78, (9,)), (60, 5, 78, (1,)))
-    series = filled(Series, horizon=runs)
+    series = filled(Series, horizon=horizon_of(runs))
     record = filled(VmRecord, cpu=None, interfaces={"1": filled(type_of_interface(), receive=series)})
     text = vm_text(record)
     assert "[[0,10,77,[5,6,7]],[30,10,78,[8]],[50,10,78,[9]],[60,5,78,[1]]]" in text
-    assert vm_from(text).interfaces["1"].receive.horizon == runs
+    assert vm_from(text).interfaces["1"].receive.runs == runs
 
 
 def type_of_interface() -> Any:

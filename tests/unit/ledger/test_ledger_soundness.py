@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.counting import Series, Spell, Window
+from exporter.counting import Series, Spell, Window, horizon_of
 from exporter.ledger import AccountRecord, CpuAccount, VmRecord
 from exporter.ledger.soundness import faults
 from tests.unit.ledger.filled import filled
@@ -19,7 +19,9 @@ def vm(**fields: Any) -> VmRecord:
         "settled_ms": 10, "left_ms": 20, "newest_ms": 50, "complete_ms": 50, "held_until_ms": 0, "began_ms": 0,
         "base": 2**70, "exposed": 2**70 + 12, "horizon": HORIZON,
     }  # fmt: skip
-    cpu = CpuAccount(Series(**(usual | fields)), Window(0, 10, (1, None, 0), 31), since_ms=0, on_grid=True)
+    told = usual | fields
+    series = Series(**told | {"horizon": horizon_of(told["horizon"])})
+    cpu = CpuAccount(series, Window(0, 10, (1, None, 0), 31), since_ms=0, on_grid=True)
     spell = Spell(1.0, 2.0)
     return VmRecord(
         vm_id="24", name="web-1", known_since_at=0.0, appeared=True, running_since_ms=None, lock=spell,
@@ -46,7 +48,7 @@ def test_nothing_is_wrong_with_a_sound_record() -> None:
         ({"horizon": ((9, 11, 21, (5,)),)}, "cpu.series: has a bucket out of order at 9"),
         ({"horizon": ((10, 0, 21, (5,)),)}, "cpu.series: has buckets without width, or none"),
         ({"horizon": ((10, 10, 21, ()),)}, "cpu.series: has buckets without width, or none"),
-        ({"horizon": ((10, 10, 5),)}, "cpu.series.horizon.0: is not what it should be, but (10, 10, 5)"),
+        ({"horizon": ((10, 10, 5),)}, "cpu.series: horizon.0: is not what it should be, but (10, 10, 5)"),
         ({"base": "1"}, "cpu.series.base: is not what it should be, but '1'"),
         ({"base": True}, "cpu.series.base: is not what it should be, but True"),
         ({"marks": ((1, 2),)}, "cpu.series.marks.0: is not what it should be, but (1, 2)"),
