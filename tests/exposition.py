@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-__all__ = ["Page", "VmLabels"]
+from exporter.metrics import Own
+
+__all__ = ["Page", "VmLabels", "text_of"]
 
 VmLabels = Mapping[str, str]
 
@@ -51,3 +53,8 @@ class Page:
 
     def names(self) -> set[str]:
         return {name for name, _ in self.samples}
+
+
+def text_of(own: Own, *, openmetrics: bool = False) -> str:
+    """What the daemon's own families say."""
+    return b"".join(plain for each in own.stretches(openmetrics=openmetrics) for plain in each.plain).decode()

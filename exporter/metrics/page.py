@@ -65,7 +65,7 @@ class Exposition:
 
     @property
     def gzip_blocks(self) -> tuple[bytes, ...]:
-        """The same as one member of gzip: nothing but what the daemon says of itself is compressed for it."""
+        """The same as one member of gzip: nothing is compressed for it."""
         return gzip_member(self.stretches)
 
 
@@ -212,8 +212,7 @@ class Page:
             if lines := [image.stretches[family.name] for image in images if family.name in image.stretches]:
                 stretches += (headers[family.name], *lines)
         if selection.collectors is None or "exporter" in selection.collectors:
-            own = self._own.openmetrics if openmetrics else self._own.text
-            stretches.append(Stretch.of_lines(own(accounts=selection.accounts)))
+            stretches += self._own.stretches(openmetrics=openmetrics, accounts=selection.accounts)
         if openmetrics:
             stretches.append(self._openmetrics_end)
         return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches))

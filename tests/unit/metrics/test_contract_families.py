@@ -4,6 +4,7 @@ from exporter.fleet import AccountView
 from exporter.metrics import FAMILIES, Own
 from exporter.metrics.catalogue import VM_LABELS, AccountFamily, OwnFamily, VmFamily
 from exporter.metrics.render import account_lines, openmetrics_header, text_header
+from tests.exposition import text_of
 
 VM = "account vm_id vm"
 INTERFACE = f"{VM} interface_id network_id public"
@@ -64,7 +65,7 @@ def test_every_family_of_the_contract_is_in_the_catalogue() -> None:
 
 
 def test_what_prometheus_client_tells_of_the_process_is_there() -> None:
-    own = Own(version="1.2.3").text().decode()
+    own = text_of(Own(version="1.2.3"))
     for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "python_info"):
         assert f"# TYPE {name} " in own
 
@@ -78,8 +79,8 @@ def test_a_family_has_the_same_header_whoever_renders_it() -> None:
     own = Own(version="1.2.3")
     for family in FAMILIES:
         if isinstance(family, OwnFamily):
-            assert text_header(family) in own.text()
-            assert openmetrics_header(family) in own.openmetrics()
+            assert text_header(family).decode() in text_of(own)
+            assert openmetrics_header(family).decode() in text_of(own, openmetrics=True)
 
 
 def test_entries_that_could_not_be_understood_are_told_once_there_is_a_listing() -> None:

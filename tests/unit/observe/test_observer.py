@@ -12,7 +12,7 @@ from exporter.intake import CommitFailed, Committed, FleetChanged, ReadingTaken,
 from exporter.metrics import Own
 from exporter.observe import Observer
 from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookBegan, LookFailed, TaskFailed
-from tests.exposition import Page
+from tests.exposition import Page, text_of
 
 ACCOUNT, CPU = "production", {"account": "production", "collector": "cpu"}
 Lines = list[MutableMapping[str, Any]]
@@ -38,7 +38,7 @@ class Observed:
         self.told = self.observer.told
 
     def page(self) -> Page:
-        return Page.of(self.own.text().decode())
+        return Page.of(text_of(self.own))
 
 
 @pytest.fixture
@@ -464,8 +464,8 @@ def test_nothing_of_a_forgotten_account_stays(lines: Lines) -> None:
     ):
         observed.told(event)
     observed.observer.account_forgotten(ACCOUNT)
-    assert ACCOUNT not in observed.own.text().decode()
-    assert "other" in observed.own.text().decode()
+    assert ACCOUNT not in text_of(observed.own)
+    assert "other" in text_of(observed.own)
     lines.clear()
     observed.observer.account_watched(ACCOUNT)
     observed.told(ran())
