@@ -21,7 +21,7 @@ from exporter.metrics.runs import TALLY_FAMILIES, VM_FAMILIES, Run, renewed, run
 
 __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
-_PAUSE_S = 0.2
+_PAUSE_S = 0.5
 """Between two refreshes, so that answers that come one by one are rendered together."""
 _PAUSE_PER_COST = 50
 """A refresh is followed by a pause of so many times what it cost: rendering takes a fiftieth of a core, and more only
