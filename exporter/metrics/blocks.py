@@ -4,6 +4,7 @@ A gzip page is *one* member (RFC 1952) stitched from blocks that were compressed
 members would be as good to Prometheus, but curl, wget, httpx and browsers stop after the first, most without an error.
 """
 
+import itertools
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,13 @@ class Stretch:
     def of_lines(cls, lines: bytes) -> "Stretch":
         """A stretch of its own."""
         return cls.of(Block.of(lines))
+
+    @classmethod
+    def joined(cls, stretches: Sequence["Stretch"]) -> "Stretch":
+        """Stretches as one, in copies of what they hold compressed."""
+        crc, size = _together((stretch.crc, stretch.plain_bytes) for stretch in stretches)
+        plain = tuple(itertools.chain.from_iterable(stretch.plain for stretch in stretches))
+        return cls(plain, b"".join(stretch.deflated for stretch in stretches), size, crc)
 
     def is_of(self, blocks: Sequence[Block]) -> bool:
         """Whether these very blocks are in it."""

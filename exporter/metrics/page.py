@@ -51,6 +51,9 @@ class Selection:
         return self.collectors is None or family.collector in self.collectors
 
 
+_EVERYTHING = Selection()
+
+
 @dataclass(frozen=True, slots=True)
 class Exposition:
     """A page to be written."""
@@ -94,6 +97,8 @@ class Page:
         self._own = own
         self._clock = clock
         self._images: dict[str, _Image] = {}
+        self._joined: dict[bool, Stretch] = {}
+        """All that the images hold as one, by format (whether it is OpenMetrics), since it was asked for."""
         self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
         self._news = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -128,6 +133,7 @@ class Page:
                     await self._refresh(account.name)
             watched = [account.name for account in self._fleet.accounts()]
             self._images = {name: self._images[name] for name in watched if name in self._images}
+            self._joined.clear()
             self._end_step()
 
     def _end_step(self) -> None:
@@ -150,6 +156,7 @@ class Page:
             raise
         if image is not None:
             self._images[account] = image
+            self._joined.clear()
 
     async def _rendered(self, account: str, stale: _Stale) -> _Image | None:
         """The account as it is now. Held as a copy: counts and VMs on one page are of one instant."""
@@ -198,11 +205,25 @@ class Page:
         stretches = [stretch for image in self._images.values() for stretch in image.stretches.values()]
         return (
             sum(stretch.plain_bytes for stretch in stretches),
-            sum(len(stretch.deflated) for stretch in stretches),
+            sum(len(stretch.deflated) for stretch in (*stretches, *self._joined.values())),
         )
 
     def exposition(self, selection: Selection, *, openmetrics: bool) -> Exposition:
         """The last known state, in the format asked for."""
+        if selection == _EVERYTHING:
+            if openmetrics not in self._joined:
+                self._joined[openmetrics] = Stretch.joined(self._kept(selection, openmetrics=openmetrics))
+            stretches = [self._joined[openmetrics]]
+        else:
+            stretches = self._kept(selection, openmetrics=openmetrics)
+        if selection.collectors is None or "exporter" in selection.collectors:
+            stretches += self._own.stretches(openmetrics=openmetrics, accounts=selection.accounts)
+        if openmetrics:
+            stretches.append(self._openmetrics_end)
+        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches))
+
+    def _kept(self, selection: Selection, *, openmetrics: bool) -> list[Stretch]:
+        """What is kept ready of a selection."""
         accounts = self._images if selection.accounts is None else self._images.keys() & selection.accounts
         images = [image for account, image in self._images.items() if account in accounts]
         headers = self._openmetrics_headers if openmetrics else self._text_headers
@@ -211,11 +232,7 @@ class Page:
             # All accounts' at once: a family must not be spread over the page.
             if lines := [image.stretches[family.name] for image in images if family.name in image.stretches]:
                 stretches += (headers[family.name], *lines)
-        if selection.collectors is None or "exporter" in selection.collectors:
-            stretches += self._own.stretches(openmetrics=openmetrics, accounts=selection.accounts)
-        if openmetrics:
-            stretches.append(self._openmetrics_end)
-        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches))
+        return stretches
 
 
 def _stretches(view: AccountView, runs: Sequence[Run], before: Mapping[str, Stretch]) -> Mapping[str, Stretch]:

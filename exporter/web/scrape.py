@@ -10,9 +10,9 @@ from exporter.clock import Clock
 from exporter.fleet import Fleet
 from exporter.metrics import COLLECTORS, Page, Selection
 
-__all__ = ["Scrape", "accepts_gzip", "prefers_openmetrics"]
+__all__ = ["WRITE_BYTES", "Scrape", "accepts_gzip", "pieces", "prefers_openmetrics"]
 
-_WRITE_BYTES = 1024 * 1024
+WRITE_BYTES = 1024 * 1024
 """A write returns at once while the socket has room: after so much, others may run. A quarter of it made four times as
 many laps of a page, each with what else there is to do: 1.4 instead of 1.1 times what nginx takes.
 """
@@ -43,7 +43,7 @@ class Scrape:
         with contextlib.suppress(ConnectionError):  # Whoever asked went away: nothing that our log should tell of.
             await response.prepare(request)
             if request.method != "HEAD":
-                for piece in _pieces(blocks):
+                for piece in pieces(blocks):
                     await response.write(piece)
                     await self._clock.sleep(0)
             await response.write_eof()
@@ -107,14 +107,23 @@ def _choices(header: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
         yield name, parameters, quality
 
 
-def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The blocks in writes of a size: neither one for each small block nor one for the whole page."""
+def pieces(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """The blocks in writes of a size: neither one for each small block nor one for the whole page. What is small is
+    put together; what is large is not copied.
+    """
     gathered: list[bytes] = []
     size = 0
     for block in blocks:
+        if len(block) > WRITE_BYTES:
+            if gathered:
+                yield b"".join(gathered)
+            gathered, size = [], 0
+            whole = memoryview(block)
+            yield from (whole[start : start + WRITE_BYTES] for start in range(0, len(block), WRITE_BYTES))
+            continue
         gathered.append(block)
         size += len(block)
-        if size >= _WRITE_BYTES:
+        if size >= WRITE_BYTES:
             yield b"".join(gathered)
             gathered, size = [], 0
     if gathered:
