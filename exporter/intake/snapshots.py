@@ -1,12 +1,14 @@
 """A record and a machine become the snapshot that is shown."""
 
+from dataclasses import replace
+
 from exporter.counting import Series, Spell, leave
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
 from exporter.intake.arrears import owed_ms
 from exporter.intake.folding import idle_after_ms
 from exporter.ledger import InterfaceAccount, VmRecord
 
-__all__ = ["outcome_after_answer", "outcome_after_listing", "shown"]
+__all__ = ["answered", "outcome_after_answer", "outcome_after_listing", "shown"]
 
 
 def shown(
@@ -21,17 +23,6 @@ def shown(
 ) -> Vm:
     """The snapshot of a VM. `ahead_s`: by how much the provider's clock is ahead of ours."""
     keep_s = stale_after_s - ahead_s
-    cpu = None
-    if record.cpu is not None:
-        series = record.cpu.series
-        cpu = CpuUsage(
-            busy_s=leave(series.exposed),
-            until_at=series.newest_ms / 1000,
-            ratio=_rate(series, record.running_since_ms),
-            stale_seen_at=_believed_until_at(series) + keep_s,
-            overcounted_s=leave(series.exposed - series.true),
-            owed_s=owed_ms(record.cpu) / 1000,
-        )
     return Vm(
         account=account,
         machine=machine,
@@ -39,14 +30,23 @@ def shown(
         status_changes=record.status_changes,
         lock=_spell(record.lock),
         suspension=_spell(record.suspension),
-        cpu=cpu,
-        interfaces=tuple(
-            _interface(interface_id, interface, record.running_since_ms, keep_s)
-            for interface_id, interface in record.interfaces.items()
-        ),
+        cpu=_cpu(record, keep_s),
+        interfaces=_interfaces(record, keep_s),
         cpu_outcome=cpu_outcome,
         traffic_outcome=traffic_outcome,
     )
+
+
+def answered(
+    vm: Vm, record: VmRecord, collector: str, *, outcome: Outcome | None, stale_after_s: float, ahead_s: float
+) -> Vm:
+    """The snapshot after an answer to one of the collectors of statistics: what the other one shows stands. `outcome`:
+    how that collector fares now; None: as before.
+    """
+    keep_s = stale_after_s - ahead_s
+    if collector == "cpu":
+        return replace(vm, cpu=_cpu(record, keep_s), cpu_outcome=outcome or vm.cpu_outcome)
+    return replace(vm, interfaces=_interfaces(record, keep_s), traffic_outcome=outcome or vm.traffic_outcome)
 
 
 def outcome_after_answer(*, running: bool, has_statistics: bool) -> Outcome:
@@ -63,6 +63,27 @@ def outcome_after_listing(outcome: Outcome, *, running: bool, has_statistics: bo
     if outcome in {Outcome.IDLE, Outcome.STALE}:  # Whether it is stale is judged anew.
         return Outcome.OK if has_statistics else Outcome.WAITING
     return outcome
+
+
+def _cpu(record: VmRecord, keep_s: float) -> CpuUsage | None:
+    if record.cpu is None:
+        return None
+    series = record.cpu.series
+    return CpuUsage(
+        busy_s=leave(series.exposed),
+        until_at=series.newest_ms / 1000,
+        ratio=_rate(series, record.running_since_ms),
+        stale_seen_at=_believed_until_at(series) + keep_s,
+        overcounted_s=leave(series.exposed - series.true),
+        owed_s=owed_ms(record.cpu) / 1000,
+    )
+
+
+def _interfaces(record: VmRecord, keep_s: float) -> tuple[InterfaceTraffic, ...]:
+    return tuple(
+        _interface(interface_id, interface, record.running_since_ms, keep_s)
+        for interface_id, interface in record.interfaces.items()
+    )
 
 
 def _interface(

@@ -15,7 +15,7 @@ from exporter.intake.entry import Entry, Statistics, enter_reading
 from exporter.intake.events import FleetChanged, FoldFailed, IntakeEvent, LockEnded, ReadingTaken, Restored, Taken
 from exporter.intake.folding import fold_machine
 from exporter.intake.order import Order
-from exporter.intake.snapshots import outcome_after_answer, outcome_after_listing, shown
+from exporter.intake.snapshots import answered, outcome_after_answer, outcome_after_listing, shown
 from exporter.ledger import Ledger, VmRecord
 
 __all__ = ["Intake"]
@@ -170,11 +170,19 @@ class Intake:
         reading, record = entry.reading, entry.record
         vm = self._fleet.vms(reading.account).get(reading.vm_id)
         if vm is not None:
+            outcome = None
             if reading.period == SHORTEST:  # A longer one tells nothing of how the VM fares now.
                 has_statistics = bool(record.cpu if reading.collector == "cpu" else record.interfaces)
                 outcome = outcome_after_answer(running=is_running(vm.machine.status), has_statistics=has_statistics)
-                vm = _with_outcome(vm, reading.collector, outcome)
-            self._fleet.replace(reading.account, [self._shown(record, vm)])
+            snapshot = answered(
+                vm,
+                record,
+                reading.collector,
+                outcome=outcome,
+                stale_after_s=self.stale_after_s,
+                ahead_s=self._ahead_s[reading.account],
+            )
+            self._fleet.replace(reading.account, [aged(snapshot, now_s=self._clock.wall_s())])
         self._on_event(entry.told)
         self._on_taken(entry.taken(self._probe(entry)))
 
