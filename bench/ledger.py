@@ -67,7 +67,7 @@ def fleet(seed: int, vms: int) -> Sequence[VmRecord]:
             suspension=spell,
             cpu=CpuAccount(
                 _series(chance),
-                Window(_AT_MS, WIDTH_MS, tuple(chance.getrandbits(45) for _ in range(BUCKETS)), _AT_MS),
+                Window(_AT_MS, WIDTH_MS, tuple(chance.getrandbits(45) for _ in range(BUCKETS)), _AT_MS).rested(),
                 since_ms=_AT_MS,
                 on_grid=True,
             ),

@@ -21,22 +21,24 @@ from exporter.counting.arrears import (
     unpayable_before_ms,
 )
 from exporter.counting.cpu import end_hint, place, width_of_time_units
-from exporter.counting.horizon import Horizon, Run, horizon_of, packed, runs_of, unpacked
+from exporter.counting.horizon import NO_RUNS, Horizon, Run, horizon_of, packed, runs_of, unpacked
 from exporter.counting.quantum import LARGEST, enter, entered, leave
 from exporter.counting.series import Manner, Series, begin, fold, lateness_ms, moved
 from exporter.counting.spells import Spell, observe, unseen
 from exporter.counting.strip import Strip, bucket_width, width_ms
 from exporter.counting.units import Balance, Load, PercentOf, TrafficUnit, percent_of, traffic_unit, weigh
-from exporter.counting.window import Bucket, Grid, Window, changes_for_ms, complete_until_ms, to_ms
+from exporter.counting.window import Bucket, Grid, KeptWindow, Window, changes_for_ms, complete_until_ms, to_ms
 
 __all__ = [
     "LARGEST",
+    "NO_RUNS",
     "Ask",
     "Balance",
     "Bucket",
     "Forgiven",
     "Grid",
     "Horizon",
+    "KeptWindow",
     "Load",
     "Manner",
     "Owed",

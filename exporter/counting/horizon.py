@@ -3,14 +3,15 @@ and how they are kept.
 """
 
 import bisect
-import marshal
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import cast
+from typing import NewType, cast
 
+from exporter.counting.resting import rested, woken
 from exporter.counting.window import Bucket, Grid, Window, bounds_ms
 
 __all__ = [
+    "NO_RUNS",
     "Horizon",
     "Off",
     "Run",
@@ -28,19 +29,13 @@ __all__ = [
     "within",
 ]
 
-_BY_VALUE = 2
-"""The version of marshal that writes equal runs alike; later ones depend on which of the integers are one object."""
-
 Off = tuple[int, int]
 """The span in which a machine is known to have been off."""
 Run = tuple[int, int, int, tuple[int, ...]]
 """Neighbouring buckets of one width, told by one answer: start, width, when it was asked for, values."""
-Horizon = bytes
-"""Runs, oldest first, as they rest in memory: by marshal, which is exact for integers of any size, and nothing that
-outlives the process. A third of what they take as tuples of integers, of which a full window has 80 a VM; and nothing
-for the garbage collector to look through, whose full collections held the event loop for 45 ms at 1 000 VMs with an
-object for each bucket.
-"""
+Horizon = NewType("Horizon", bytes)
+"""Runs, oldest first, as they are kept."""
+NO_RUNS = Horizon(b"")
 
 
 def horizon_of(runs: tuple[Run, ...]) -> Horizon:
@@ -49,8 +44,7 @@ def horizon_of(runs: tuple[Run, ...]) -> Horizon:
     >>> horizon_of(())
     b''
     """
-    # Copied: marshal grows what it returns by a kilobyte and cuts it, which leaves holes between what is kept.
-    return bytes(memoryview(marshal.dumps(runs, _BY_VALUE))) if runs else b""
+    return Horizon(rested(runs)) if runs else NO_RUNS
 
 
 def runs_of(horizon: Horizon) -> tuple[Run, ...]:
@@ -59,7 +53,7 @@ def runs_of(horizon: Horizon) -> tuple[Run, ...]:
     >>> runs_of(horizon_of(((0, 10, 77, (5, 2**70)),)))
     ((0, 10, 77, (5, 1180591620717411303424)),)
     """
-    return cast("tuple[Run, ...]", marshal.loads(horizon)) if horizon else ()  # noqa: S302 - of this process
+    return cast("tuple[Run, ...]", woken(horizon)) if horizon else ()
 
 
 def packed(buckets: Iterable[Bucket]) -> Horizon:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from exporter.counting.horizon import (
+    NO_RUNS,
     Horizon,
     Off,
     Run,
@@ -52,7 +53,7 @@ class Series:
     asked_ms: int = 0
     base: int = 0
     exposed: int = 0
-    horizon: Horizon = b""
+    horizon: Horizon = NO_RUNS
     newest: Bucket | None = None
     marks: tuple[tuple[int, int, int], ...] = ()
 

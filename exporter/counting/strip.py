@@ -51,9 +51,9 @@ def width_ms(strips: Sequence[tuple[Strip, Horizon]], *, grid: Window | None, hi
     left (the VM was stopped) is not taken for one of fewer and wider buckets. Values that are known decide; else, where
     the answer begins: a width whose grid it is off is not believed beside one whose grid it is on.
 
-    >>> from exporter.counting import horizon_of
+    >>> from exporter.counting import NO_RUNS, horizon_of
     >>> left = Strip(0, 3_600, 4, {0: 5, 1: 6, 2: 7, 3: 8}, asked_ms=3_600)
-    >>> width_ms([(left, b"")], grid=None, hint_ms=300)
+    >>> width_ms([(left, NO_RUNS)], grid=None, hint_ms=300)
     300
     >>> width_ms([(left, horizon_of(((0, 300, 3_600, (1, 1)),)))], grid=None, hint_ms=300)
     900

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
-__all__ = ["Bucket", "Grid", "Window", "changes_for_ms", "complete_until_ms", "to_ms"]
+from exporter.counting.resting import rested, woken
+
+__all__ = ["Bucket", "Grid", "KeptWindow", "Window", "changes_for_ms", "complete_until_ms", "to_ms"]
 
 
 def to_ms(at_s: float) -> int:
@@ -36,6 +38,10 @@ class Bucket(NamedTuple):
     asked_ms: int
 
 
+KeptWindow = NewType("KeptWindow", bytes)
+"""A window as it is kept until the next answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Neighbouring buckets of one width: `values[i]` (quanta; None: the answer has none) covers
@@ -49,6 +55,15 @@ class Window:
     @property
     def end_ms(self) -> int:
         return self.start_ms + self.width_ms * len(self.values)
+
+    @classmethod
+    def woken(cls, kept: KeptWindow) -> "Window":
+        """The window that `rested` gave."""
+        return cls(*woken(kept))
+
+    def rested(self) -> KeptWindow:
+        """As it is kept until the next answer."""
+        return KeptWindow(rested((self.start_ms, self.width_ms, self.values, self.asked_ms)))
 
     def buckets(self) -> Iterator[Bucket]:
         """The buckets that have a value, oldest first."""

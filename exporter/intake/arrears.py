@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from exporter.collectors import LONGER, CpuReading, TrafficReading
 from exporter.counting import (
+    NO_RUNS,
     Ask,
     Grid,
     Manner,
@@ -74,7 +75,7 @@ def repay_traffic(record: VmRecord, reading: TrafficReading, *, grids: Grids, la
     asked_ms, known = to_ms(reading.asked_at), grids.get(reading.period)
     before = None if known is None else Window(known.end_ms, known.width_ms, (), asked_ms)
     width = width_ms(
-        [(strip, b"") for each in reading.interfaces for strip in (each.receive, each.transmit)],
+        [(strip, NO_RUNS) for each in reading.interfaces for strip in (each.receive, each.transmit)],
         grid=before,
         hint_ms=None if known is None else known.width_ms,
     )
@@ -121,8 +122,8 @@ def repay_cpu(record: VmRecord, reading: CpuReading, *, grids: Grids, late_ms: i
         (_while_running(told, record),) if reading.values else None,
         known.denied,
         period=reading.period,
-        manner=cpu_manner(known.list, _with(grids, reading.period, grid)),
-        idle_ms=idle_after_ms(width_ms=known.list.width_ms, late_ms=late_ms),
+        manner=cpu_manner(known.told, _with(grids, reading.period, grid)),
+        idle_ms=idle_after_ms(width_ms=known.told.width_ms, late_ms=late_ms),
         asked_ms=asked_ms,
         most_per_ms=_BUSY_PER_MS,
     )
@@ -137,7 +138,7 @@ def reckon(record: VmRecord, collector: str, *, grids: Grids, now_ms: int) -> Re
     if collector == CpuReading.collector:
         if record.cpu is None:
             return Reckoned(record)
-        manner, denied = cpu_manner(record.cpu.list, grids), record.cpu.denied
+        manner, denied = cpu_manner(record.cpu.told, grids), record.cpu.denied
         (series,), denied, lost_ms, ask = _reckon(
             (record.cpu.series,), denied, periods, manner=manner, off=record.was_off_ms, now_ms=now_ms
         )

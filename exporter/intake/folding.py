@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
 from exporter.counting import (
+    NO_RUNS,
     Bucket,
     Grid,
     Horizon,
@@ -174,7 +175,7 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     known = record.cpu
     now_ms = to_ms(reading.asked_at)
     hint_ms = end_hint(now_ms=now_ms, width_ms=reading.width_ms, grid=record.grid)
-    before = known.list if known is not None else None
+    before = known.told if known is not None else None
     told = place(reading.values, width_ms=reading.width_ms, hint_ms=hint_ms, before=before, asked_ms=now_ms)
     if known is None:
         window = _of_the_vm(told, None, cores=reading.cores)
@@ -185,17 +186,17 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
         series = begin(
             window, counts_from_ms=counts_from_ms, from_birth=from_birth, complete_ms=complete_ms, now_ms=now_ms
         )
-        known = CpuAccount(series, told, since_ms=now_ms, on_grid=record.grid is not None)
+        known = CpuAccount(series, told.rested(), since_ms=now_ms, on_grid=record.grid is not None)
     else:
         placed = _put_right(known, off_ms=hint_ms - told.end_ms, has_grid=record.grid is not None)
-        told = replace(told, start_ms=told.start_ms + placed.list.start_ms - known.list.start_ms)
+        told = replace(told, start_ms=told.start_ms + placed.told.start_ms - known.told.start_ms)
         known = placed
         window = _of_the_vm(told, known, cores=reading.cores)
         late_ms = max(late_ms, lateness_ms(known.series, window))
         complete_ms = _complete(window, known.since_ms, late_ms)
     manner = cpu_manner(told, grids)
     series = fold(known.series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=record.was_off_ms)
-    return Gained(replace(record, cpu=replace(known, series=series, list=told)), window, late_ms)
+    return Gained(replace(record, cpu=replace(known, series=series, list=told.rested())), window, late_ms)
 
 
 def _could_end_later(reading: CpuReading, hint_ms: int, *, grid: Window | None) -> bool:
@@ -211,7 +212,7 @@ def _of_the_vm(told: Window, known: CpuAccount | None, *, cores: int | None) -> 
     """The list in busy seconds of the whole VM. A chunk told as before keeps its value when cores come or go."""
     if cores is None:
         return told
-    before, held = ({}, {}) if known is None else (_by_bounds(known.list.buckets()), _by_bounds(known.series.buckets()))
+    before, held = ({}, {}) if known is None else (_by_bounds(known.told.buckets()), _by_bounds(known.series.buckets()))
     shared = {}
     for bucket in told.buckets():
         bounds = bucket.start_ms, bucket.end_ms
@@ -233,8 +234,9 @@ def _put_right(known: CpuAccount, *, off_ms: int, has_grid: bool) -> CpuAccount:
     """
     looks = known.off_looks + 1 if off_ms and off_ms == known.off_ms else int(off_ms != 0)
     if off_ms and (looks >= _BESIDE_LOOKS or (has_grid and not known.on_grid)):
-        lists = replace(known.list, start_ms=known.list.start_ms + off_ms)
-        return CpuAccount(moved(known.series, by_ms=off_ms), lists, known.since_ms, has_grid, denied=known.denied)
+        told = replace(known.told, start_ms=known.told.start_ms + off_ms)
+        series = moved(known.series, by_ms=off_ms)
+        return CpuAccount(series, told.rested(), known.since_ms, has_grid, denied=known.denied)
     return replace(known, on_grid=known.on_grid or has_grid, off_ms=off_ms, off_looks=looks)
 
 
@@ -282,8 +284,8 @@ def _grid(window: Window, *, spans_ms: int, took_ms: int) -> Window:
 def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Horizon]]:
     for interface in reading.interfaces:
         known = record.interfaces.get(interface.interface_id)
-        yield interface.receive, known.receive.horizon if known is not None else b""
-        yield interface.transmit, known.transmit.horizon if known is not None else b""
+        yield interface.receive, known.receive.horizon if known is not None else NO_RUNS
+        yield interface.transmit, known.transmit.horizon if known is not None else NO_RUNS
 
 
 def _fold_interface(

@@ -93,8 +93,9 @@ _ROWS: _Ways = (_same, _tuples)
 _GRID = _Shape(Grid).ways()
 _SPELL = _Shape(Spell).ways()
 _WINDOW = _Shape(Window, values=(_same, tuple)).ways()
+_LIST: _Ways = (lambda kept: _WINDOW[0](Window.woken(kept)), lambda packed: _WINDOW[1](packed).rested())
 _SERIES = _Shape(Series, horizon=(runs_of, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
-_CPU = _Shape(CpuAccount, series=_SERIES, list=_WINDOW, denied=_ROWS).ways()
+_CPU = _Shape(CpuAccount, series=_SERIES, list=_LIST, denied=_ROWS).ways()
 _INTERFACE = _Shape(InterfaceAccount, receive=_SERIES, transmit=_SERIES, denied=_ROWS).ways()
 _VM = _Shape(
     VmRecord,

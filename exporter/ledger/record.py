@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-from exporter.counting import Grid, Series, Spell, Window
+from exporter.counting import Grid, KeptWindow, Series, Spell, Window
 
 __all__ = [
     "AccountRecord",
@@ -32,12 +32,17 @@ class CpuAccount:
     """
 
     series: Series
-    list: Window
+    list: KeptWindow
     since_ms: int
     on_grid: bool
     off_ms: int = 0
     off_looks: int = 0
     denied: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def told(self) -> Window:
+        """The list."""
+        return Window.woken(self.list)
 
 
 @dataclass(frozen=True, slots=True)

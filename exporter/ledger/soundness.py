@@ -6,7 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from exporter.counting import Grid, Run, Series, Spell, Window
-from exporter.ledger.record import AccountRecord, ListedVm, VmRecord
+from exporter.ledger.record import AccountRecord, CpuAccount, ListedVm, VmRecord
 from exporter.ledger.typed import mistyped
 
 __all__ = ["faults"]
@@ -56,6 +56,14 @@ def _(window: Window) -> Iterator[str]:
         yield "has buckets without width"
     if any(value is not None and value < 0 for value in window.values):
         yield "has a bucket below nothing"
+
+
+@_impossible.register
+def _(cpu: CpuAccount) -> Iterator[str]:
+    if wrong := list(mistyped(cpu.told, Window, "list")):
+        yield from wrong
+    else:
+        yield from (f"its list {what}" for what in _impossible(cpu.told))
 
 
 @_impossible.register

@@ -17,6 +17,7 @@ def mistyped(value: Any, hint: Any, where: str = "") -> Iterator[str]:
     >>> list(mistyped({"a": 1, "b": "2"}, Mapping[str, int | None]))
     ["b: is not what it should be, but '2'"]
     """
+    hint = getattr(hint, "__supertype__", hint)  # What a NewType is.
     inside = typing.get_args(hint)
     match typing.get_origin(hint):
         case types.UnionType if type(value) in inside:

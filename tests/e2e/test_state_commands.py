@@ -52,7 +52,7 @@ def vm(vm_id: str, name: str) -> VmRecord:
     return VmRecord(
         vm_id=vm_id, name=name, known_since_at=1.5, appeared=False, running_since_ms=0, lock=spell,
         suspension=replace(spell, since_seen_at=None), interfaces=interfaces,
-        cpu=CpuAccount(series(120.25), Window(0, 10, (), 0), since_ms=0, on_grid=True),
+        cpu=CpuAccount(series(120.25), Window(0, 10, (), 0).rested(), since_ms=0, on_grid=True),
     )  # fmt: skip
 
 

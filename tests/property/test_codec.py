@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.counting import Bucket, Horizon, Series, horizon_of, packed, runs_of, unpacked
+from exporter.counting import Bucket, Horizon, KeptWindow, Series, Window, horizon_of, packed, runs_of, unpacked
 from exporter.ledger import AccountRecord, VmRecord
 from exporter.ledger.codec import account_from, account_text, listed_from, listed_text, vm_from, vm_text
 
@@ -22,6 +22,9 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(),
     bool: st.booleans(),
     type(None): st.none(),
+    KeptWindow: st.builds(
+        Window, INTEGERS, INTEGERS, st.lists(st.none() | INTEGERS, max_size=5).map(tuple), INTEGERS
+    ).map(Window.rested),
     Horizon: st.lists(RUNS, max_size=5).map(lambda runs: horizon_of(tuple(runs))),
 }
 BUCKETS = st.tuples(SMALL, st.integers(1, 3), INTEGERS, SMALL)

@@ -186,7 +186,7 @@ def test_cpu_grows_by_the_chunks_that_ended_between_its_timestamps(
         reading = cpu(provider, at, clock_error=clock_errors[count % len(clock_errors)])
         record = fold_cpu(record, reading, created_at=None, grids={}, late_ms=0).record
         if record.cpu is not None and reading.values:
-            beside_ms = record.cpu.list.end_ms - (EPOCH + math.floor(at) * provider.width) * 1000
+            beside_ms = record.cpu.told.end_ms - (EPOCH + math.floor(at) * provider.width) * 1000
             first = record.cpu.series.newest_ms - beside_ms if first is None else first
     if record.cpu is None or first is None:
         return

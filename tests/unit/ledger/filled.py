@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from itertools import count
 from typing import Any, TypeVar
 
-from exporter.counting import Horizon, Run, horizon_of
+from exporter.counting import Horizon, KeptWindow, Run, Window, horizon_of
 
 __all__ = ["default_of", "filled"]
 
@@ -46,6 +46,8 @@ def _value(hint: Any, numbers: "count[int]") -> Any:  # noqa: PLR0911 - one for 
             return True
         case plain if plain is Horizon:
             return horizon_of(_runs(numbers))
+        case plain if plain is KeptWindow:
+            return filled(Window).rested()
         case plain if plain is tuple:
             return tuple(_value(each, numbers) for each in (inside[:1] * 3 if inside[-1] is Ellipsis else inside))
         case plain if plain is Mapping:

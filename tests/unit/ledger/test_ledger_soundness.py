@@ -21,7 +21,7 @@ def vm(**fields: Any) -> VmRecord:
     }  # fmt: skip
     told = usual | fields
     series = Series(**told | {"horizon": horizon_of(told["horizon"])})
-    cpu = CpuAccount(series, Window(0, 10, (1, None, 0), 31), since_ms=0, on_grid=True)
+    cpu = CpuAccount(series, Window(0, 10, (1, None, 0), 31).rested(), since_ms=0, on_grid=True)
     spell = Spell(1.0, 2.0)
     return VmRecord(
         vm_id="24", name="web-1", known_since_at=0.0, appeared=True, running_since_ms=None, lock=spell,
