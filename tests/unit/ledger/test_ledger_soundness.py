@@ -77,6 +77,20 @@ def test_that_holds_outside_of_series_too(changes: dict[str, Any], said: str) ->
     assert faults(replace(vm(), **changes)) == [said]
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (Window(0, 10, (1, -1), 31), "cpu: its list has a bucket below nothing"),
+        (Window(0, 0, (), 31), "cpu: its list has buckets without width"),
+        (Window(0, 10, ("1",), 31), "cpu: list.values.0: is not what it should be, but '1'"),  # type: ignore[arg-type]
+    ],
+)
+def test_that_holds_of_the_last_list_too(told: Window, said: str) -> None:
+    record = vm()
+    assert record.cpu is not None
+    assert faults(replace(record, cpu=replace(record.cpu, list=told.rested()))) == [said]
+
+
 def test_the_grids_of_an_account_have_width() -> None:
     account = filled(AccountRecord)
     collector, grids = next(iter(account.grids.items()))
