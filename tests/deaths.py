@@ -53,9 +53,9 @@ class Deaths:
         return Truth(await self.simulated.vms(since=str(since_at)), self.scrapes.step_s)
 
     async def begin(self) -> None:
-        """Nothing moves, nor did for a window and a bucket of `-1day`, until we and Prometheus have seen each series: all
-        begin at the same 0, somewhere in the window (at the last bucket that is filled), and the longer bucket that they
-        begin in holds nothing of before. Then come the faults, a lock, and the VMs' own lives.
+        """Nothing moves, nor did for a window and a bucket of `-1day`, until we and Prometheus have seen each series:
+        all begin at the same 0, somewhere in the window (at the last bucket that is filled), and the longer bucket that
+        they begin in holds nothing of before. Then come the faults, a lock, and the VMs' own lives.
         """
         await self._steer(cpu=0, traffic_bytes_per_second=[0, 0])
         await self._pass(WINDOW_STEPS + COARSE_STEPS + 1)
