@@ -51,8 +51,8 @@ _FADES = 20
 _BESIDE_LOOKS = 5
 """So many looks in a row must say that CPU lists were placed wrongly, before they are moved."""
 _WATCHED_WIDTHS = 2
-"""For so long a new series is watched before a zero behind filled buckets is believed: within that a bucket that is
-merely late is filled, which tells how late buckets are here."""
+"""For so long a new series is watched before a zero behind filled buckets is believed that may still change: within
+that a bucket that is merely late is filled, which tells how late buckets are here."""
 _HELD_WIDTHS = 6
 """For so long a traffic counter waits for a gap to be filled. Mostly that takes seconds, and until then nobody could
 say which of the buckets before its timestamp it holds."""
@@ -332,7 +332,7 @@ def _complete(window: Window, since_ms: int, late_ms: int) -> int | None:
     now_ms = window.asked_ms
     idle_ms = idle_after_ms(width_ms=window.width_ms, late_ms=late_ms)
     if now_ms < since_ms + _WATCHED_WIDTHS * window.width_ms and any(window.values):
-        idle_ms = now_ms - window.start_ms
+        idle_ms = changes_for_ms(window.end_ms - window.start_ms)
     return complete_until_ms(window, now_ms=now_ms, idle_after_ms=idle_ms)
 
 

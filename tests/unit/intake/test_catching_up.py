@@ -122,6 +122,15 @@ def test_a_longer_period_pays_for_the_gap_and_settles_what_was_seen_too_early() 
     assert counted.received() == {"45": 5 * MINUTE + 1}
 
 
+def test_a_series_that_begins_idle_begins_where_buckets_change_no_more_and_owes_nothing_at_the_next_look() -> None:
+    """Else the zero behind the last filled bucket would leave the window before it is believed."""
+    counted = Counted(GRIDS)
+    counted.take(traffic(61, 0, eth45="7 0 0 0 0 0"), traffic(81, 20, eth45="0 0 0 0 0 0"))
+    assert counted.ask is None
+    counted.take(longer_traffic(82, 0, eth45="7"), traffic(91, 30, eth45="0 0 0 0 0 5"))
+    assert (counted.received(), counted.estimated_s, counted.lost_s) == ({"45": 5}, [0], [])
+
+
 def test_a_series_that_began_in_the_longer_bucket_gets_its_share_and_that_is_told_as_an_estimate() -> None:
     counted = Counted(GRIDS)
     counted.list(at=80, running=True, before=None)
