@@ -16,7 +16,7 @@ from exporter.ledger import LedgerFailed, LedgerNotOpened
 from exporter.settings import Settings
 from exporter.web import ListenFailed
 
-__all__ = ["ignore_signals", "ready_to_log", "serve", "share_one_heap", "spare_what_is_loaded", "stop_on_signals"]
+__all__ = ["ignore_signals", "ready_to_log", "serve", "spare_what_is_loaded", "stop_on_signals"]
 
 _NEVER = 10**6
 _MIDDLE = 5
@@ -60,7 +60,7 @@ def spare_what_is_loaded() -> None:
     gc.set_threshold(young, _MIDDLE, _NEVER)
 
 
-def share_one_heap() -> None:
+def _share_one_heap() -> None:
     """Let threads use the heap of the main one, where the C library has more: each keeps free what it once needed, 6 MB
     in all at 10 000 VMs, and there is nothing that threads would allocate at the same time. Before the first thread.
     """
@@ -84,7 +84,7 @@ async def serve(
     on_listening: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
-    share_one_heap()
+    _share_one_heap()
     spare_what_is_loaded()
     stop = stop_on_signals()
     daemon = Daemon(

@@ -3,9 +3,10 @@
 A bucket (traffic) or chunk (CPU) is its absolute bounds, in integer milliseconds; a value is an integer of 2**-40 of
 its unit (`quantum`), so that sums are associative and nothing drifts. `window` is what an answer shows as absolute
 buckets, `strip` finds how wide they are, `cpu` places lists that carry no times, `series` counts each complete bucket
-once (`horizon`: those that may still change), `arrears` knows what is owed and which longer period pays for it, and
-`spells` follows locks and suspensions. Invariants: `exposed` never falls; folding one answer twice changes nothing; two
-answers about one window fold alike in either order; what has left the window is counted, owed, or lost.
+once (`horizon`: those that may still change; `resting`: as they are kept), `arrears` knows what is owed and which
+longer period pays for it, and `spells` follows locks and suspensions. Invariants: `exposed` never falls; folding one
+answer twice changes nothing; two answers about one window fold alike in either order; what has left the window is
+counted, owed, or lost.
 """
 
 from exporter.counting.arrears import (

@@ -29,8 +29,8 @@ _EOF = b"# EOF\n"
 class Own:
     """Every `OwnFamily` as a metric of prometheus_client, by name, and what that tells of the process.
 
-    A family is rendered when it is scraped and has been asked for to be changed since it was: prometheus_client takes
-    6 µs a sample, and of most families nothing changes between two scrapes.
+    A family is rendered at a scrape if it has been asked for, to be changed, since the one before: prometheus_client
+    takes 6 µs a sample.
     """
 
     def __init__(self, *, version: str) -> None:

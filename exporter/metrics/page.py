@@ -98,7 +98,7 @@ class Page:
         self._clock = clock
         self._images: dict[str, _Image] = {}
         self._joined: dict[bool, Stretch] = {}
-        """All that the images hold as one, by format (whether it is OpenMetrics), since it was asked for."""
+        """All that the images hold as one, by format (whether it is OpenMetrics), since it was asked for compressed."""
         self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
         self._news = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -208,9 +208,9 @@ class Page:
             sum(len(stretch.deflated) for stretch in (*stretches, *self._joined.values())),
         )
 
-    def exposition(self, selection: Selection, *, openmetrics: bool) -> Exposition:
-        """The last known state, in the format asked for."""
-        if selection == _EVERYTHING:
+    def exposition(self, selection: Selection, *, openmetrics: bool, compressed: bool = False) -> Exposition:
+        """The last known state, in the format asked for. `compressed`: it is to be written as `gzip_blocks`."""
+        if compressed and selection == _EVERYTHING:
             if openmetrics not in self._joined:
                 self._joined[openmetrics] = Stretch.joined(self._kept(selection, openmetrics=openmetrics))
             stretches = [self._joined[openmetrics]]

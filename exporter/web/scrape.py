@@ -32,9 +32,10 @@ class Scrape:
         except ValueError as error:
             return web.Response(status=400, text=f"{error}\n")
         openmetrics = prefers_openmetrics(_header(request, "Accept"))
-        exposition = self._page.exposition(selection, openmetrics=openmetrics)
+        compressed = accepts_gzip(_header(request, "Accept-Encoding"))
+        exposition = self._page.exposition(selection, openmetrics=openmetrics, compressed=compressed)
         headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip(_header(request, "Accept-Encoding")):
+        if compressed:
             blocks, headers["Content-Encoding"] = exposition.gzip_blocks, "gzip"
         else:
             blocks = exposition.blocks

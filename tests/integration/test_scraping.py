@@ -101,7 +101,7 @@ async def test_prometheus_reads_both_formats_and_the_labels_in_them(tmp_path: Pa
     async with awkward() as served, as_text_only(f"{served.url}/metrics") as text_only:
         jobs = {"openmetrics": served.url.removeprefix("http://"), "text": text_only}
         scrape_configs = [{"job_name": job, "static_configs": [{"targets": [at]}]} for job, at in jobs.items()]
-        often = {"scrape_interval": "2s", "scrape_timeout": "2s"}
+        often = {"scrape_interval": "500ms", "scrape_timeout": "500ms"}
         config = tmp_path / "prometheus.yml"
         config.write_text(json.dumps({"global": often, "scrape_configs": scrape_configs}))
         port = free_port()

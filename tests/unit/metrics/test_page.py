@@ -1,6 +1,7 @@
 """The page is ready before it is asked for, and each family stands on it once."""
 
 import asyncio
+import gzip
 from collections import Counter
 
 import pytest
@@ -146,6 +147,31 @@ async def test_no_family_of_the_exporter_tells_of_an_account_that_was_not_asked_
         assert "gigas_exporter_build_info{" in page
         assert "process_cpu_seconds_total " in page
     assert 'account="production"' in await shown.text()
+
+
+async def test_a_compressed_page_is_the_plain_one_whatever_has_changed_since_the_last() -> None:
+    shown = Shown("production", "test")
+
+    def compressed(*, openmetrics: bool) -> list[str]:
+        exposition = shown.page.exposition(Selection(), openmetrics=openmetrics, compressed=True)
+        return gzip.decompress(b"".join(exposition.gzip_blocks)).decode().splitlines()
+
+    async def check() -> None:
+        for openmetrics in (False, True, False):
+            plain = (await shown.text(openmetrics=openmetrics)).splitlines()
+            of_vms = [line for line in plain if "gigas_vm" in line]
+            assert [line for line in compressed(openmetrics=openmetrics) if "gigas_vm" in line] == of_vms
+
+    for account, vms, gone in (
+        ("production", [vm("production", vm_id="1", cpu=cpu())], ()),
+        ("test", [vm("test", vm_id="2", interfaces=(interface(),))], ()),
+        ("production", [vm("production", vm_id="1", cpu=cpu(busy_s=7.0))], ()),
+        ("production", [], ("1",)),
+    ):
+        shown.fleet.replace(account, vms, gone)
+        await check()
+    shown.fleet.keep_accounts([AccountView(name="test", account_id="test", up=True, listed=True)])
+    await check()
 
 
 async def test_no_series_tells_when_a_counter_was_made() -> None:
