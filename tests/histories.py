@@ -88,14 +88,10 @@ class History:
         """What `bw_stats` answers."""
         steps, count = TRAFFIC_PERIODS[period]
         last = math.floor(at / steps)
-        values = {
-            place: value
-            for place, value in enumerate(self._window(range(last - count, last), steps, at))
-            if value is not None
-        }
+        values = tuple(self._window(range(last - count, last), steps, at))
         begin_ms, end_ms = (round(at_s(number * steps) * 1000) for number in (last - count, last))
-        there = 1 + max(values, default=-1)
-        strip = Strip(begin_ms, end_ms, there, values, round(at_s(at) * 1000))
+        there = 1 + max((place for place, value in enumerate(values) if value is not None), default=-1)
+        strip = Strip(begin_ms, end_ms, values[:there], round(at_s(at) * 1000))
         return TrafficReading(
             account="production",
             vm_id="24",

@@ -17,7 +17,7 @@ from exporter.counting import (
     weigh,
 )
 from exporter.fleet import Machine
-from exporter.gigas import Answer, BwStats, CpuStats
+from exporter.gigas import Answer, BwStats, CpuStats, TrafficBucket
 
 __all__ = ["Finding", "Windows", "cores_of", "cpu_finding", "traffic_evidence", "traffic_finding", "windows_of"]
 
@@ -86,8 +86,9 @@ def _series(answer: Answer[BwStats], width_ms: int) -> Iterator[tuple[str, int, 
         return
     start_ms, asked_ms = to_ms(document.date_from), to_ms(answer.asked_at)
     for interface in document.interfaces:
-        for way in (0, 1):
-            shown = (interface.buckets.get(number, (None, None))[way] for number in range(_count(document)))
+        buckets = [interface.buckets.get(number, TrafficBucket()) for number in range(_count(document))]
+        ways = [each.traffic_in for each in buckets], [each.traffic_out for each in buckets]
+        for way, shown in enumerate(ways):
             values = tuple(None if value is None else enter(value) for value in shown)
             yield interface.interface_id, way, Window(start_ms, width_ms, values, asked_ms)
 

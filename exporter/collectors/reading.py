@@ -1,7 +1,8 @@
 """What a collector brings home: an answer of the provider in our terms, nothing counted yet."""
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+from msgspec import Struct
 
 from exporter.counting import Strip
 from exporter.fleet import Machine
@@ -21,8 +22,7 @@ SHORTEST = "-1H"
 """The period that is looked at all the time; the others are for what it does not show any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InventoryReading:
+class InventoryReading(Struct, frozen=True, gc=False, kw_only=True):
     """One complete listing of an account. `unreadable`: entries that could not be understood (some not even
     the id); those VMs are there, whatever they are.
     """
@@ -37,8 +37,7 @@ class InventoryReading:
     collector: ClassVar[str] = "inventory"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuReading:
+class CpuReading(Struct, frozen=True, gc=False, kw_only=True):
     """A list of chunks without times: busy seconds in quanta, None where the answer has nothing usable. They are of the
     whole VM, or of one core, of which the VM has `cores` now (None: of the VM). `took_ms`: how long after it was asked
     for the answer began; it was made at some instant between.
@@ -58,7 +57,7 @@ class CpuReading:
     collector: ClassVar[str] = "cpu"
 
 
-class InterfaceReading(NamedTuple):
+class InterfaceReading(Struct, frozen=True, gc=False):
     """Bytes of one interface, both directions over the same buckets."""
 
     interface_id: str
@@ -68,8 +67,7 @@ class InterfaceReading(NamedTuple):
     transmit: Strip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrafficReading:
+class TrafficReading(Struct, frozen=True, gc=False, kw_only=True):
     """The interfaces of one VM; none where the provider has no data. `width_hint_ms`: what others' buckets measure.
     `took_ms`: as for CPU.
     """

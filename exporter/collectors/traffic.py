@@ -1,12 +1,16 @@
 """The traffic of one VM's interfaces: a window of buckets."""
 
+from collections.abc import Iterable
+
 from exporter.collectors.options import Options
 from exporter.collectors.reading import SHORTEST, InterfaceReading, TrafficReading
 from exporter.counting import Strip, entered, to_ms
 from exporter.fleet import Machine
-from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic
+from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic, TrafficBucket
 
 __all__ = ["Traffic"]
+
+_NO_BUCKET = TrafficBucket()
 
 
 class Traffic:
@@ -34,23 +38,22 @@ class Traffic:
 
     def _interfaces(self, answer: Answer[BwStats]) -> tuple[InterfaceReading, ...]:
         document = answer.document
-        count = 1 + max((max(interface.buckets, default=-1) for interface in document.interfaces), default=-1)
         if document.date_from is None or document.date_to is None:
             return ()
+        count = 1 + max([max(interface.buckets, default=-1) for interface in document.interfaces], default=-1)
         begin_ms, end_ms, asked_ms = to_ms(document.date_from), to_ms(document.date_to), to_ms(answer.asked_at)
 
-        def strip(interface: InterfaceTraffic, way: int) -> Strip:
-            values = entered([bucket[way] for bucket in interface.buckets.values()])
-            numbered = dict(zip(interface.buckets, values, strict=True))
-            return Strip(begin_ms, end_ms, count, numbered, asked_ms, self._per_second)
+        def strip(values: Iterable[float | None]) -> Strip:
+            return Strip(begin_ms, end_ms, entered(values), asked_ms, self._per_second)
 
-        return tuple(
-            InterfaceReading(
+        def reading(interface: InterfaceTraffic) -> InterfaceReading:
+            buckets = [interface.buckets.get(number, _NO_BUCKET) for number in range(count)]
+            return InterfaceReading(
                 interface.interface_id,
                 interface.network_id,
                 bool(interface.public),
-                receive=strip(interface, 0),
-                transmit=strip(interface, 1),
+                receive=strip([bucket.traffic_in for bucket in buckets]),
+                transmit=strip([bucket.traffic_out for bucket in buckets]),
             )
-            for interface in document.interfaces
-        )
+
+        return tuple(map(reading, document.interfaces))

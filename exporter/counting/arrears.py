@@ -7,8 +7,10 @@ not known yet) is its value shared out by time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.counting.horizon import Off, boundary_at_or_before, is_settled, is_told, packed, within
 from exporter.counting.series import Manner, Series, counted
@@ -35,24 +37,21 @@ _MOST_PAID = 60
 """Longer buckets that are taken from one answer: each costs some 50 µs, and the rest is asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(Struct, frozen=True, gc=False):
     """A span that is owed."""
 
     start_ms: int
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True, gc=False):
     """Which longer period can pay, and from when on."""
 
     period: str
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Repaid:
+class Repaid(Struct, frozen=True, gc=False):
     """A series after an answer of a longer period. `paid_ms`: gaps that are filled now, `estimated_ms`: what of that
     was shared out by time. `denied_until_ms`: what is owed before that, this period will not pay.
     """
@@ -63,16 +62,14 @@ class Repaid:
     denied_until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Forgiven:
+class Forgiven(Struct, frozen=True, gc=False):
     """A series that is owed nothing before an instant; `lost_ms`: gaps that stay gaps."""
 
     series: Series
     lost_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Payment:
+class _Payment(Struct, frozen=True, gc=False):
     """What a longer bucket tells of the `owed` inside it. `unknown_ms`: time before the series that it holds, too."""
 
     value: int

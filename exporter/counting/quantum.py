@@ -20,9 +20,9 @@ def enter(value: float) -> int:
     return round(value * _QUANTA_PER_UNIT)
 
 
-def entered(values: Iterable[float | None]) -> list[int | None]:
+def entered(values: Iterable[float | None]) -> tuple[int | None, ...]:
     """Return values in quanta, as `enter` does with each; None stays None."""
-    return [None if value is None else round(value * _QUANTA_PER_UNIT) for value in values]
+    return tuple([None if value is None else round(value * _QUANTA_PER_UNIT) for value in values])
 
 
 def leave(quanta: int) -> float:

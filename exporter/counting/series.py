@@ -1,8 +1,10 @@
 """One counter: what has been counted of its buckets, and what an answer adds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.counting.horizon import (
     NO_RUNS,
@@ -29,8 +31,7 @@ _HELD_LONGER = 4
 """A 0 is held a quarter of a width longer than it must be shown: it is not on the page at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Series(Struct, frozen=True, gc=False, kw_only=True):
     """The account of one counter; values in quanta, bounds in milliseconds of the provider's time.
 
     `base`: the sum of everything up to `settled_ms`, which no answer changes any more. `horizon`: the buckets after
@@ -89,8 +90,7 @@ class Series:
         return self.base + sum(map(sum, counted))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class Manner(Struct, frozen=True, gc=False, kw_only=True):
     """How a kind of series is counted. `final_after_ms`: the age from which a bucket does not change any more;
     `settled_after_ms`: that from which a value told need not be asked for again. `hold_ms`: for how long a counter
     waits for a gap to be filled before it goes on without. `estimates`: whether a longer bucket of which a part is not

@@ -1,6 +1,7 @@
 """Locks and suspensions: what begins, lasts and ends between looks at a list."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 __all__ = ["Spell", "observe", "unseen"]
 
@@ -8,8 +9,7 @@ _SET_S = 10.0
 """Two clocks that tell spans so different do not drift: one of them was set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
+class Spell(Struct, frozen=True, gc=False):
     """What is known of one machine's locks (or suspensions). Instants are UNIX seconds: `…_seen_at` of our clock,
     `looked_at` of the provider's.
 

@@ -1,8 +1,9 @@
 """Traffic says where a window begins and ends and numbers its buckets. How wide are they?"""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
 
 from exporter.counting.horizon import Horizon, runs_of, unpacked
 from exporter.counting.window import Window, changes_for_ms
@@ -17,30 +18,27 @@ _TOLERATED = 8
 _DAY_S = 86_400.0
 
 
-class Strip(NamedTuple):
-    """Values by their number, over `[begin_ms, end_ms)`; None: the answer has none.
-
-    `length`: one more than the largest number in the whole answer. Values are quanta of a bucket, or of a second of it
-    (`per_second`).
+class Strip(Struct, frozen=True, gc=False):
+    """Values by their number, up to the largest in the whole answer, over `[begin_ms, end_ms)`; None: the answer has
+    none. They are quanta of a bucket, or of a second of it (`per_second`).
     """
 
     begin_ms: int
     end_ms: int
-    length: int
-    values: Mapping[int, int | None]
+    values: tuple[int | None, ...]
     asked_ms: int
     per_second: bool = False
 
     def window(self, width_ms: int) -> Window:
         """The strip as buckets of that width.
 
-        >>> Strip(0, 60, 2, {0: 5, 1: 7}, asked_ms=60).window(20)
+        >>> Strip(0, 60, (5, 7), asked_ms=60).window(20)
         Window(start_ms=0, width_ms=20, values=(5, 7), asked_ms=60)
         """
-        values = (self.values.get(number) for number in range(self.length))
+        values = self.values
         if self.per_second:
-            values = (None if value is None else value * width_ms // 1000 for value in values)
-        return Window(self.begin_ms, width_ms, tuple(values), self.asked_ms)
+            values = tuple(None if value is None else value * width_ms // 1000 for value in values)
+        return Window(self.begin_ms, width_ms, values, self.asked_ms)
 
 
 def width_ms(strips: Sequence[tuple[Strip, Horizon]], *, grid: Window | None, hint_ms: int | None) -> int | None:
@@ -52,7 +50,7 @@ def width_ms(strips: Sequence[tuple[Strip, Horizon]], *, grid: Window | None, hi
     the answer begins: a width whose grid it is off is not believed beside one whose grid it is on.
 
     >>> from exporter.counting import NO_RUNS, horizon_of
-    >>> left = Strip(0, 3_600, 4, {0: 5, 1: 6, 2: 7, 3: 8}, asked_ms=3_600)
+    >>> left = Strip(0, 3_600, (5, 6, 7, 8), asked_ms=3_600)
     >>> width_ms([(left, NO_RUNS)], grid=None, hint_ms=300)
     300
     >>> width_ms([(left, horizon_of(((0, 300, 3_600, (1, 1)),)))], grid=None, hint_ms=300)
@@ -67,9 +65,9 @@ def width_ms(strips: Sequence[tuple[Strip, Horizon]], *, grid: Window | None, hi
     def is_on_grid(width: int) -> bool:
         return grid is None or (strip.begin_ms - grid.end_ms) % width == 0
 
-    if grid is not None and seen and seen[0] * strip.length == span_ms and is_on_grid(seen[0]):
+    if grid is not None and seen and seen[0] * len(strip.values) == span_ms and is_on_grid(seen[0]):
         return seen[0]
-    width_s = bucket_width(from_s=strip.begin_ms / 1000, to_s=strip.end_ms / 1000, count=strip.length)
+    width_s = bucket_width(from_s=strip.begin_ms / 1000, to_s=strip.end_ms / 1000, count=len(strip.values))
     guessed = [] if width_s is None else [round(width_s * 1000)]
     evidence = {width: _evidence(strips, width) for width in dict.fromkeys((*seen, *guessed))}
     proven = [width for width, balance in evidence.items() if balance > 0]
@@ -82,7 +80,7 @@ def _fits(strip: Strip, width_ms: int) -> bool:
     """Whether the span is a whole number of such buckets, near enough, and has room for those that are there."""
     span_ms = strip.end_ms - strip.begin_ms
     count = round(span_ms / width_ms)
-    return strip.length <= count and abs(span_ms - count * width_ms) * _TOLERATED <= width_ms
+    return len(strip.values) <= count and abs(span_ms - count * width_ms) * _TOLERATED <= width_ms
 
 
 def _evidence(strips: Iterable[tuple[Strip, Horizon]], width_ms: int) -> int:

@@ -1,8 +1,9 @@
 """The provider does not say what its values are. Which unit do the values themselves support?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.counting.window import Window, complete_until_ms
 
@@ -24,8 +25,7 @@ _STANDING = 3
 """So many chunks at the limit are no peak that happened to be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Struct, frozen=True, gc=False):
     """Coarse buckets, and what the fine buckets in each come to; quanta, added up over `buckets` of them."""
 
     buckets: int = 0
@@ -105,8 +105,7 @@ def traffic_unit(balance: Balance) -> TrafficUnit | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True, gc=False):
     """The CPU chunks of a VM that has so many cores, in percent as the provider shows them."""
 
     vm: str

@@ -1,9 +1,10 @@
 """What one answer shows, as buckets with absolute bounds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, NewType
+
+from msgspec import Struct
 
 from exporter.counting.resting import rested, woken
 
@@ -42,8 +43,7 @@ KeptWindow = NewType("KeptWindow", bytes)
 """A window as it is kept until the next answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True, gc=False):
     """Neighbouring buckets of one width: `values[i]` (quanta; None: the answer has none) covers
     `[start_ms + i * width_ms, start_ms + (i + 1) * width_ms)`."""
 
@@ -79,8 +79,7 @@ def bounds_ms(start_ms: int, width_ms: int, count: int) -> tuple[int, ...]:
     return tuple(range(start_ms, start_ms + count * width_ms + 1, width_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True, gc=False):
     """Where the buckets of a longer period lie: `count` of `width_ms`, one of which ended at `end_ms`."""
 
     width_ms: int

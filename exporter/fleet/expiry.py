@@ -1,7 +1,8 @@
 """What time alone makes stale: a pure look at one snapshot."""
 
 import math
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from exporter.fleet.vm import CpuUsage, InterfaceTraffic, Outcome, Vm, is_running
 

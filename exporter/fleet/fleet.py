@@ -1,8 +1,10 @@
 """The accounts and their VMs, as last known."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exporter.fleet.expiry import aged
 from exporter.fleet.vm import Vm
@@ -10,8 +12,7 @@ from exporter.fleet.vm import Vm
 __all__ = ["AccountView", "Change", "Fleet"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountView:
+class AccountView(Struct, frozen=True, gc=False, kw_only=True):
     """What is known of one account. `up` is None until a listing has succeeded or failed for good."""
 
     name: str
@@ -29,8 +30,7 @@ class AccountView:
         return f"{self.account_id}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, gc=False):
     """What a publication changed: VMs whose snapshot is new, and whether VMs came or went."""
 
     account: str

@@ -2,7 +2,8 @@
 
 import enum
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 __all__ = ["CpuUsage", "InterfaceTraffic", "Machine", "Outcome", "SpellView", "Vm", "is_running"]
 
@@ -24,8 +25,7 @@ class Outcome(enum.StrEnum):
     IDLE = "idle"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, gc=False, kw_only=True):
     """A VM as the list shows it. Absent texts are `""`, absent numbers None; `…_at` are UNIX seconds."""
 
     vm_id: str
@@ -56,8 +56,7 @@ class Machine:
         return self.label or self.hostname
 
 
-@dataclass(frozen=True, slots=True)
-class SpellView:
+class SpellView(Struct, frozen=True, gc=False):
     """The locks (or suspensions) of a VM: `since_seen_at` is None while there is none."""
 
     since_seen_at: float | None = None
@@ -65,8 +64,7 @@ class SpellView:
     lasted_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CpuUsage:
+class CpuUsage(Struct, frozen=True, gc=False):
     """`ratio` is of the chunk that ends at `until_at`; None while there is nothing to show. `busy_s` only grows.
 
     `stale_seen_at` is the instant of our clock from which `ratio` is too old to be shown. `overcounted_s`: by how much
@@ -81,8 +79,7 @@ class CpuUsage:
     owed_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceTraffic:
+class InterfaceTraffic(Struct, frozen=True, gc=False):
     """Totals only grow. The rates are those of the bucket that ends at `until_at`; None while there is none to show.
     `overcounted_bytes`, of both directions, and `owed_s` as for CPU.
     """
@@ -104,8 +101,7 @@ class InterfaceTraffic:
         return self.receive_bytes_per_s is not None or self.transmit_bytes_per_s is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vm:
+class Vm(Struct, frozen=True, gc=False, kw_only=True):
     """Everything that is exposed of one VM."""
 
     account: str

@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Generic, NoReturn, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
 from exporter.clock import Clock
@@ -34,8 +36,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Answer(Struct, Generic[T], frozen=True, gc=False):
     """`asked_at`: the provider's time when it was asked; `asked_seen_at`: ours; `took_s`: until the answer began."""
 
     document: T

@@ -1,12 +1,11 @@
 """What happened, for whoever counts and logs: this room does neither."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 __all__ = ["Event", "RequestDone", "Throttled"]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestDone:
+class RequestDone(Struct, frozen=True, gc=False):
     """One HTTP attempt ended. `code`: the HTTP status, or timeout, connection, invalid."""
 
     account: str
@@ -15,8 +14,7 @@ class RequestDone:
     duration_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(Struct, frozen=True, gc=False):
     """A request waited because the provider refused, or because a ceiling of ours held it."""
 
     account: str

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from msgspec import Struct
 from yarl import URL
 
 __all__ = ["Get", "Login", "Request", "TokenAddress"]
@@ -19,8 +20,7 @@ class TokenAddress(enum.StrEnum):
     OPENID = "/auth/api/openid-connect/token"
 
 
-@dataclass(frozen=True, slots=True)
-class Get:
+class Get(Struct, frozen=True, gc=False):
     """`endpoint`: the last word of the path."""
 
     endpoint: str

@@ -1,7 +1,9 @@
 """What a VM's longer periods pay for, and which of them to ask next. Pure: instants are arguments, the provider's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.collectors import LONGER, CpuReading, TrafficReading
 from exporter.counting import (
@@ -37,8 +39,7 @@ _MOST_KEPT = 1_000
 """Buckets and gaps that a series may keep waiting: a month of 2-hour sums and more. Beyond that the oldest go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repayment:
+class Repayment(Struct, frozen=True, gc=False):
     """A record after an answer of a longer period. `grid`: where its buckets lie, if it showed that. `paid_ms`: gaps
     that are filled now; `estimated_ms`: what of it is shared out by time.
     """
@@ -49,8 +50,7 @@ class Repayment:
     estimated_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reckoned:
+class Reckoned(Struct, frozen=True, gc=False):
     """A record without what nobody can pay any more. `lost_ms`: time that is missing for good; `ask`: what is next."""
 
     record: VmRecord
@@ -58,8 +58,7 @@ class Reckoned:
     ask: Ask | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Paid:
+class _Paid(Struct, frozen=True, gc=False):
     """Series that are told of together, after an answer."""
 
     series: tuple[Series, ...]

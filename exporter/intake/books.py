@@ -1,9 +1,11 @@
 """The records that are worked on, and what of them the ledger does not hold yet."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
+
+from msgspec.structs import fields, replace
 
 from exporter.clock import Clock
 from exporter.counting import Grid
@@ -18,7 +20,7 @@ _SHARE = 9
 """Between two commits others may work for so many times as long as the last one took."""
 _LONGEST_PAUSE_S = 0.5
 _MACHINE_FIELDS = tuple(each.name for each in fields(Machine))
-_MACHINE_NEEDS = frozenset(each.name for each in fields(Machine) if each.default is MISSING)
+_MACHINE_NEEDS = frozenset(each.name for each in fields(Machine) if each.required)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
 """An answer about a VM, entered into its account's book."""
 
-from dataclasses import dataclass, replace
 from operator import attrgetter
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.collectors import SHORTEST, CpuReading, TrafficReading
 from exporter.counting import Series, Window, to_ms
@@ -17,8 +19,7 @@ __all__ = ["Entry", "Statistics", "enter_reading"]
 Statistics = CpuReading | TrafficReading
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     """What an answer has come to. `window`: what it shows, if it is of the shortest period and shows anything;
     `told`: what is to be told of it; `owes`: the longer period that can pay what is missing now, and from when on.
     """

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 __all__ = [
     "CommitFailed",
     "Committed",
@@ -15,8 +17,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingTaken:
+class ReadingTaken(Struct, frozen=True, gc=False, kw_only=True):
     """Event: a reading was counted. What it has shown is of this reading alone: so many `buckets` are complete now and
     counted; `lost_s` of the VM's time are missing for good; `caught_up_s` were missing and are counted now,
     `estimated_s` of that shared out by time.
@@ -33,8 +34,7 @@ class ReadingTaken:
     duplicates: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FleetChanged:
+class FleetChanged(Struct, frozen=True, gc=False):
     """Event: VMs came, went or changed their names (old, new)."""
 
     account: str
@@ -43,8 +43,7 @@ class FleetChanged:
     renamed: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LockEnded:
+class LockEnded(Struct, frozen=True, gc=False):
     """Event: a lock ended that was seen to begin; it lasted so long, from listing to listing."""
 
     account: str
@@ -52,8 +51,7 @@ class LockEnded:
     lasted_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True, gc=False):
     """Event: what was remembered of an account is known again."""
 
     account: str
@@ -70,8 +68,7 @@ class FoldFailed:
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True, gc=False):
     """Event: what was counted is remembered. `size_bytes`: of the ledger's file."""
 
     vms: int
@@ -90,8 +87,7 @@ class CommitFailed:
 IntakeEvent = ReadingTaken | FleetChanged | LockEnded | Restored | FoldFailed | Committed | CommitFailed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, gc=False, kw_only=True):
     """What a look at a VM has shown, for whoever decides when to look again. `filled`: whether the last bucket, and the
     one before it, held anything; `buckets`: for how many the window has room, filled or not. `end_at` and `width_s` are
     None where the provider had no data. `period`: the one that was asked for. `owes`: a longer period that is to be

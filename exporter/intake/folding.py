@@ -1,9 +1,11 @@
 """What a reading changes in the record of a VM. Pure: instants are in the reading."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import attrgetter
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
 from exporter.counting import (
@@ -58,8 +60,7 @@ _HELD_WIDTHS = 6
 say which of the buckets before its timestamp it holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gained:
+class Gained(Struct, frozen=True, gc=False):
     """A record after a reading. `window`: the buckets of the answer, of all interfaces together (None: no data).
 
     `late_ms`: how late buckets are filled, as far as is known by now.
@@ -70,8 +71,7 @@ class Gained:
     late_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Lateness:
+class Lateness(Struct, frozen=True, gc=False):
     """How late after their end buckets were filled, as was seen at an instant. One slow hour must not be held against a
     provider for ever: its idle VMs would look stale.
     """

@@ -1,6 +1,6 @@
 """A record and a machine become the snapshot that is shown."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from exporter.counting import Series, Spell, leave
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm

@@ -4,8 +4,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from exporter.clock import Clock
 from exporter.collectors import LONGER, SHORTEST, InventoryReading, Reading, TrafficReading, nothing_told

@@ -6,9 +6,10 @@ it get the default) unless JSON does not give back what it was given; one that i
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from exporter.counting import Bucket, Grid, Horizon, Series, Spell, Window, horizon_of, runs_of
 from exporter.ledger.record import AccountRecord, CpuAccount, InterfaceAccount, ListedVm, VmRecord
@@ -23,7 +24,8 @@ __all__ = [
     "vm_text",
 ]
 
-_Record = TypeVar("_Record")
+_Record = TypeVar("_Record", bound=Struct)
+_Unpacked = TypeVar("_Unpacked")
 _Value = TypeVar("_Value")
 _Ways = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 """To JSON, and back."""
@@ -34,11 +36,11 @@ class NotDecoded(Exception):
 
 
 class _Shape(Generic[_Record]):
-    """How a dataclass is written. `others`: the fields that JSON would not give back; `gone`: fields of old rows."""
+    """How a struct is written. `others`: the fields that JSON would not give back; `gone`: fields of old rows."""
 
     def __init__(self, kind: type[_Record], *, gone: Iterable[str] = (), **others: _Ways) -> None:
         self._kind = kind
-        self._names = tuple(field.name for field in fields(cast("Any", kind)))
+        self._names = tuple(kind.__struct_fields__)
         self._values = attrgetter(*self._names)
         self._gone = tuple(gone)
         self._others = tuple((name, *ways) for name, ways in others.items())
@@ -144,7 +146,7 @@ def _mapping(packed: Mapping[str, Any]) -> ListedVm:
     return packed
 
 
-def _unpacked(text: str, unpack: Callable[[Any], _Record]) -> _Record:
+def _unpacked(text: str, unpack: Callable[[Any], _Unpacked]) -> _Unpacked:
     try:
         return unpack(_decode(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

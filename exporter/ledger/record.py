@@ -1,9 +1,10 @@
 """What is remembered of an account and its VMs, and the interface of whoever remembers it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from exporter.counting import Grid, KeptWindow, Series, Spell, Window
 
@@ -23,8 +24,7 @@ ListedVm = Mapping[str, str | int | float | bool | None]
 """A VM as the last complete listing showed it: the fields of `fleet.Machine`, which is not known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class CpuAccount:
+class CpuAccount(Struct, frozen=True, gc=False):
     """CPU counted since the provider's `since_ms` (quanta of busy seconds). `list`: the last one as placed, which
     places the next one. `on_grid`: whether traffic has ever confirmed that place. `off_looks`: in how many looks in a
     row the clock has said that it lies `off_ms` beside. `denied`: longer periods, each with the instant up to which it
@@ -45,8 +45,7 @@ class CpuAccount:
         return Window.woken(self.list)
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceAccount:
+class InterfaceAccount(Struct, frozen=True, gc=False):
     """Bytes counted of one interface since `since_ms`. `seen_ms`: when an answer last had it (provider's time).
     `denied`: as for CPU.
     """
@@ -60,8 +59,7 @@ class InterfaceAccount:
     denied: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmRecord:
+class VmRecord(Struct, frozen=True, gc=False, kw_only=True):
     """Everything about a VM that the provider's answers of today cannot tell.
 
     `known_since_at` is the provider's time of the first listing that had it (`appeared`: an earlier one lacked it),
@@ -88,8 +86,7 @@ class VmRecord:
     grid: Window | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountRecord:
+class AccountRecord(Struct, frozen=True, gc=False, kw_only=True):
     """What is remembered of an account as a whole. `listed`: whether a listing was ever complete. `grids`: by collector
     and longer period, where its buckets lie. `lateness`: by collector, (how late buckets are filled, when that was
     seen) in milliseconds of the provider's time.
@@ -100,8 +97,7 @@ class AccountRecord:
     lateness: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(Struct, frozen=True, gc=False, kw_only=True):
     """Everything that is remembered under one key. `listed`: by VM, what the last complete listing showed."""
 
     account: AccountRecord = AccountRecord()
@@ -109,8 +105,7 @@ class Remembered:
     listed: Mapping[str, ListedVm] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, gc=False, kw_only=True):
     """What is committed at once, each by account: new records, new listed VMs, ids of VMs that are gone."""
 
     accounts: Mapping[str, AccountRecord] = field(default_factory=dict)

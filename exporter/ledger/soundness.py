@@ -1,9 +1,10 @@
 """What holds of every record: one that says otherwise was not written so by this program."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from functools import singledispatch
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.counting import Grid, Run, Series, Spell, Window
 from exporter.ledger.record import AccountRecord, CpuAccount, ListedVm, VmRecord
@@ -18,15 +19,15 @@ def faults(record: AccountRecord | VmRecord | ListedVm) -> list[str]:
     >>> faults({"label": "web-1", "cpus": 2})
     []
     """
-    wrong = list(mistyped(record, type(record) if is_dataclass(record) else ListedVm))
+    wrong = list(mistyped(record, type(record) if isinstance(record, Struct) else ListedVm))
     return wrong or [f"{where}: {what}" for where, part in _parts(record, "") for what in _impossible(part)]
 
 
 def _parts(part: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """The dataclasses in a record, each with where it is."""
-    if is_dataclass(part):
+    """The structs in a record, each with where it is."""
+    if isinstance(part, Struct):
         yield where or "it", part
-        inside = {each.name: getattr(part, each.name) for each in fields(part)}
+        inside = {name: getattr(part, name) for name in part.__struct_fields__}
     else:
         inside = dict(part) if isinstance(part, Mapping) else {}
     for name, value in inside.items():

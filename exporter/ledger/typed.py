@@ -4,9 +4,10 @@ import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["mistyped"]
 
@@ -59,9 +60,9 @@ def _mistyped_fields(value: Any, where: str) -> Iterator[str]:
 
 
 def _fields(value: object) -> Mapping[str, Any]:
-    """Those of a dataclass or a named tuple; others have none."""
+    """Those of a struct or a named tuple; others have none."""
     kind: Any = type(value)
-    return _hints(kind) if is_dataclass(kind) or issubclass(kind, tuple) else {}
+    return _hints(kind) if issubclass(kind, Struct | tuple) else {}
 
 
 _hints = cache(typing.get_type_hints)

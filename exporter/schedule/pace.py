@@ -11,7 +11,9 @@ Pure: instants are arguments, in the provider's time; what is returned is a dela
 """
 
 import math
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 __all__ = ["Habit", "Learned", "Seen", "after_failure", "next_look"]
 
@@ -58,8 +60,7 @@ _LONGEST_RETRY_S = 45.0
 """After faults end, an account is asked again within a minute (contract), the time that a request takes included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Habit:
+class Habit(Struct, frozen=True, gc=False):
     """How the buckets of one VM are published, as far as looks have shown. Lags and ages are shares of a width.
 
     `lag`: its own; None where it has the account's. `there_age`: at what age its buckets are there; where its place is
@@ -80,8 +81,7 @@ class Habit:
     zeros_hold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(Struct, frozen=True, gc=False):
     """Of an account and collector: the width of its buckets, their usual lag, and how many looks in a row (at VMs that
     have no lag of their own) were in time.
     """
@@ -91,8 +91,7 @@ class Learned:
     quiet: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True, gc=False):
     """What a look has shown: the end of the last bucket, its width, and whether it and the one before held anything;
     `buckets`: for how many the answer has room.
     """

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.collectors import AccountCollector
 from exporter.gigas import AccountClient, CredentialRefused, GigasError
@@ -30,8 +32,7 @@ _RETRY_CREDENTIAL_S = 2.0
 """While a credential is refused, the client asks nothing by itself; so often it may look for a changed secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class CollectorRan:
+class CollectorRan(Struct, frozen=True, gc=False):
     """Event: a run ended. `failing` of the account's `vms` cannot be looked at, for these `causes`, each named once, in
     order. `error` is one of them if the run failed as a whole. `owing` of them wait for a longer period. A listing
     concerns no single VM: it has none of these.
@@ -57,8 +58,7 @@ class LookFailed:
     error: GigasError | None
 
 
-@dataclass(frozen=True, slots=True)
-class LookBegan:
+class LookBegan(Struct, frozen=True, gc=False):
     """Event: a VM is looked at, `late_s` after its time. `due`: how many others' time has come, which wait."""
 
     account: str
@@ -67,8 +67,7 @@ class LookBegan:
     due: int
 
 
-@dataclass(frozen=True, slots=True)
-class AgesSeen:
+class AgesSeen(Struct, frozen=True, gc=False):
     """Event: how old the newest counted bucket of each of some VMs is now. `due`: how many VMs wait for a look."""
 
     account: str

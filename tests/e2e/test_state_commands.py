@@ -5,11 +5,11 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.counting import Bucket, Series, Spell, Window, enter, horizon_of
 from exporter.ledger import (

@@ -2,12 +2,12 @@
 
 import asyncio
 import subprocess
-from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.clock import SystemClock
 from exporter.fleet import AccountView, Fleet, Outcome, SpellView, Vm

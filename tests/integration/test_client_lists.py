@@ -19,6 +19,7 @@ from exporter.gigas import (
     RequestDone,
     ServerError,
 )
+from tests.builders import buckets
 from tests.unit.gigas.clients import asked, paged, server, simulated
 from tests.unit.gigas.doubles import SwiftClock, settled
 
@@ -338,9 +339,17 @@ async def test_the_documented_examples_are_read_over_the_wire_as_documented() ->
         traffic = (await client.client.bw_stats(machine.id, "-1M")).document
         assert (traffic.date_from, traffic.date_to) == (1407060000, 1409745600)
         assert traffic.interfaces == (
-            InterfaceTraffic("45", "1", public=True, buckets={0: (0, 0), 1: (42158.54180338, 130438.94177359999)}),
             InterfaceTraffic(
-                "46", "709", public=False, buckets={0: (9022.86425421, 0), 1: (61278.65241551, 100.937692002)}
+                "45",
+                "1",
+                public=True,
+                buckets=buckets((0, 0), (42158.54180338, 130438.94177359999)),
+            ),
+            InterfaceTraffic(
+                "46",
+                "709",
+                public=False,
+                buckets=buckets((9022.86425421, 0), (61278.65241551, 100.937692002)),
             ),
         )
         assert [(each.method, each.path, each.query) for each in provider.seen[-2:]] == [

@@ -2,14 +2,16 @@
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as replaced
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
-from exporter.counting import Manner, Series, Strip, Window, complete_until_ms, enter, fold, leave
+from exporter.counting import Manner, Series, Strip, Window, complete_until_ms, enter, entered, fold, leave
 from exporter.fleet import Machine
 from exporter.intake.folding import fold_cpu, fold_machine, fold_traffic
 from exporter.ledger import VmRecord
@@ -116,11 +118,10 @@ def ended_between(provider: Provider, from_ms: int, until_ms: int) -> int:
 def traffic(provider: Provider, at: float) -> TrafficReading:
     values = provider.shown(at)
     width_ms, last = provider.width * 1000, math.floor(at)
-    there = {number: enter(value) for number, value in enumerate(values) if value is not None}
-    count = 1 + max(there, default=-1)
+    count = 1 + max((number for number, value in enumerate(values) if value is not None), default=-1)
     begin_ms = EPOCH * 1000 + (last - WINDOW) * width_ms
     asked_at = EPOCH + at * provider.width
-    strip = Strip(begin_ms, EPOCH * 1000 + last * width_ms, count, there, round(asked_at * 1000))
+    strip = Strip(begin_ms, EPOCH * 1000 + last * width_ms, entered(values[:count]), round(asked_at * 1000))
     return TrafficReading(
         account="production",
         vm_id="24",
@@ -223,7 +224,7 @@ def test_a_bucket_that_is_published_late_is_never_taken_for_idleness(
     provider: Provider, lag: float, jitters: list[float], gaps: list[float]
 ) -> None:
     """However late that is, as long as it is about as late as the buckets before it."""
-    busy = replace(provider, lags=[lag + jitter for jitter in jitters], unfilled=0.0, partial=[False])
+    busy = replaced(provider, lags=[lag + jitter for jitter in jitters], unfilled=0.0, partial=[False])
     record, late_ms = record_at(EPOCH), 0
     for at in instants(busy, gaps):
         if at > busy.last:
@@ -255,12 +256,9 @@ def test_windows_that_slide_with_the_clock_are_counted_nearly(
     for gap_s in gaps_s:
         now_s += gap_s
         bounds = [now_s - 3_600 + 300 * number for number in range(13)]
-        values = {
-            number: enter(done(min(end, now_s - lag_s)) - done(start))
-            for number, (start, end) in enumerate(itertools.pairwise(bounds))
-        }
+        values = entered([done(min(end, now_s - lag_s)) - done(start) for start, end in itertools.pairwise(bounds)])
         begin_ms = round((EPOCH + bounds[0]) * 1000)
-        strip = Strip(begin_ms, begin_ms + 3_600_000, 12, values, begin_ms + 3_600_000)
+        strip = Strip(begin_ms, begin_ms + 3_600_000, values, begin_ms + 3_600_000)
         interfaces = (InterfaceReading("45", "1", public=True, receive=strip, transmit=strip),)
         reading = replace(
             traffic(A_PROVIDER, 0.0), interfaces=interfaces, width_hint_ms=300_000, asked_at=EPOCH + now_s

@@ -14,6 +14,7 @@ from exporter.gigas.answers import (
     MachineDocument,
     Machines,
     NotUnderstood,
+    TrafficBucket,
     read_bw_stats,
     read_cpu_stats,
     read_machines,
@@ -129,7 +130,7 @@ def test_all_shapes_of_traffic_mean_the_same(buckets: list[tuple[float | None, f
         read_bw_stats(body(lambda each: [each, {}], told, 1)),
     ]
     assert read[0] == read[1] == read[2]
-    assert read[0].interfaces[0].buckets == dict(enumerate(buckets))
+    assert read[0].interfaces[0].buckets == {number: TrafficBucket(*each) for number, each in enumerate(buckets)}
 
 
 @given(values=st.lists(st.integers() | st.floats() | st.text(max_size=3) | st.booleans(), max_size=20))

@@ -9,12 +9,12 @@ it is what really was.
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 from exporter.collectors import SHORTEST, CpuReading, TrafficReading
 from exporter.counting import Ask, Grid, Series

@@ -1,18 +1,18 @@
 """`cpu_stats`: a list of percentages without times."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple, NotRequired
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
 
-from exporter.gigas.answers.understanding import NotUnderstood, loads, text
+from exporter.gigas.answers.understanding import NotUnderstood, decoded, loads, text
 from exporter.gigas.answers.values import MOST_BUCKETS, Tally, Value
 
 __all__ = ["CpuStats", "read_cpu_stats"]
 
 
-class CpuStats(NamedTuple):
+class CpuStats(Struct, frozen=True, gc=False):
     """`values`: percent as sent, None where there is nothing usable; `refused`: how many of those were there."""
 
     time_units: str | None
@@ -20,25 +20,20 @@ class CpuStats(NamedTuple):
     refused: int = 0
 
 
-class _Told(TypedDict):
+class _Told(Struct, gc=False):
     """The documented shape, which nearly every answer has."""
 
-    data: Annotated[list[Value | None], Field(max_length=MOST_BUCKETS)]
-    time_units: NotRequired[str | None]
+    data: Annotated[tuple[Value | None, ...], Meta(max_length=MOST_BUCKETS)]
+    time_units: str | None = None
 
 
-_TOLD = TypeAdapter(_Told)
+_TOLD = Decoder(_Told)
 
 
 def read_cpu_stats(body: bytes) -> CpuStats:
     """Raises NotUnderstood."""
-    try:
-        told = _TOLD.validate_json(body)
-    except ValidationError:
-        told = None
-    if told is None:
-        return _tolerant(loads(body))
-    return CpuStats(told.get("time_units"), tuple(told["data"]))
+    told = decoded(_TOLD, body)
+    return _tolerant(loads(body)) if told is None else CpuStats(told.time_units, told.data)
 
 
 def _tolerant(told: Any) -> CpuStats:

@@ -1,27 +1,34 @@
 """`bw_stats`: buckets of both directions for each interface."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, NotRequired
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
 
-from exporter.gigas.answers.understanding import NotUnderstood, loads, number, text, truth
+from exporter.gigas.answers.understanding import NotUnderstood, decoded, loads, number, text, truth
 from exporter.gigas.answers.values import MOST_BUCKETS, Tally, Value
 
-__all__ = ["BwStats", "InterfaceTraffic", "read_bw_stats"]
+__all__ = ["BwStats", "InterfaceTraffic", "TrafficBucket", "read_bw_stats"]
 
 
-class InterfaceTraffic(NamedTuple):
-    """`buckets`: place in the window to (in, out), None for a direction that has nothing usable."""
+class TrafficBucket(Struct, frozen=True, gc=False):
+    """None for a direction that has nothing usable."""
+
+    traffic_in: Value | None = None
+    traffic_out: Value | None = None
+
+
+class InterfaceTraffic(Struct, frozen=True, gc=False):
+    """`buckets`: by their place in the window."""
 
     interface_id: str
     network_id: str
     public: bool | None
-    buckets: Mapping[int, tuple[float | None, float | None]]
+    buckets: Mapping[int, TrafficBucket]
 
 
-class BwStats(NamedTuple):
+class BwStats(Struct, frozen=True, gc=False):
     """`duplicates`: interfaces that came twice; the first of each is kept."""
 
     date_from: float | None
@@ -31,19 +38,14 @@ class BwStats(NamedTuple):
     duplicates: int = 0
 
 
-class _Bucket(TypedDict):
-    traffic_in: NotRequired[Value | None]
-    traffic_out: NotRequired[Value | None]
-
-
-class _Interface(TypedDict):
-    interface_id: int | str
+class _Interface(Struct, gc=False):
+    interface_id: int | Annotated[str, Meta(min_length=1)]
     network_id: int | str
     is_public: bool
-    data: dict[Annotated[int, Field(ge=0, lt=MOST_BUCKETS)], _Bucket]
+    data: dict[Annotated[int, Meta(ge=0, lt=MOST_BUCKETS)], TrafficBucket]
 
 
-class _Told(TypedDict):
+class _Told(Struct, gc=False):
     """The documented shape, which nearly every answer has."""
 
     date_from: int
@@ -51,32 +53,24 @@ class _Told(TypedDict):
     traffic: list[list[_Interface]]
 
 
-_TOLD = TypeAdapter(_Told)
+_TOLD = Decoder(_Told)
 
 
 def read_bw_stats(body: bytes) -> BwStats:
     """Raises NotUnderstood."""
-    try:
-        told = _TOLD.validate_json(body)
-    except ValidationError:
-        told = None
+    told = decoded(_TOLD, body)
     if told is None:
         return _tolerant(loads(body))
-    interfaces = tuple(_documented(each) for few in told["traffic"] for each in few)
+    interfaces = [
+        InterfaceTraffic(str(each.interface_id), str(each.network_id), each.is_public, each.data)
+        for few in told.traffic
+        for each in few
+    ]
     kept = _first_of_each(interfaces)
-    return BwStats(number(told["date_from"]), number(told["date_to"]), kept, duplicates=len(interfaces) - len(kept))
+    return BwStats(number(told.date_from), number(told.date_to), kept, duplicates=len(interfaces) - len(kept))
 
 
-def _documented(told: _Interface) -> InterfaceTraffic:
-    return InterfaceTraffic(
-        str(told["interface_id"]),
-        str(told["network_id"]),
-        told["is_public"],
-        {index: (bucket.get("traffic_in"), bucket.get("traffic_out")) for index, bucket in told["data"].items()},
-    )
-
-
-def _first_of_each(interfaces: tuple[InterfaceTraffic, ...]) -> tuple[InterfaceTraffic, ...]:
+def _first_of_each(interfaces: Iterable[InterfaceTraffic]) -> tuple[InterfaceTraffic, ...]:
     first: dict[str, InterfaceTraffic] = {}
     for interface in interfaces:
         first.setdefault(interface.interface_id, interface)
@@ -89,7 +83,7 @@ def _tolerant(told: Any) -> BwStats:
     if "traffic" not in told:
         raise NotUnderstood("traffic: missing")
     tally = Tally()
-    interfaces = tuple(_interface(each, tally) for each in _interfaces(told["traffic"]))
+    interfaces = [_interface(each, tally) for each in _interfaces(told["traffic"])]
     kept = _first_of_each(interfaces)
     return BwStats(
         number(told.get("date_from")),
@@ -128,7 +122,7 @@ def _interface(told: Any, tally: Tally) -> InterfaceTraffic:
     )
 
 
-def _buckets(data: Any, tally: Tally) -> Iterator[tuple[int, tuple[float | None, float | None]]]:
+def _buckets(data: Any, tally: Tally) -> Iterator[tuple[int, TrafficBucket]]:
     match data:
         case None:
             return
@@ -141,7 +135,7 @@ def _buckets(data: Any, tally: Tally) -> Iterator[tuple[int, tuple[float | None,
             raise NotUnderstood("traffic.data: dict_type")
     for index, told in keyed:
         if isinstance(told, dict):
-            yield index, (tally.value(told.get("traffic_in")), tally.value(told.get("traffic_out")))
+            yield index, TrafficBucket(tally.value(told.get("traffic_in")), tally.value(told.get("traffic_out")))
         else:
             tally.value("" if told is not None else None)
-            yield index, (None, None)
+            yield index, TrafficBucket()

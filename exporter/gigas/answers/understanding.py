@@ -4,9 +4,10 @@ import json
 import math
 from typing import Any, TypeVar
 
+from msgspec.json import Decoder
 from pydantic import TypeAdapter, ValidationError
 
-__all__ = ["NotUnderstood", "is_encodable", "loads", "number", "text", "truth", "validated"]
+__all__ = ["NotUnderstood", "decoded", "is_encodable", "loads", "number", "text", "truth", "validated"]
 
 T = TypeVar("T")
 
@@ -33,6 +34,14 @@ def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = ".".join(map(str, first["loc"]))
     return f"{path}: {first['type']}" if path else str(first["type"])
+
+
+def decoded(decoder: Decoder[T], body: bytes) -> T | None:
+    """What the decoder makes of it; None where it is not of that shape, whatever is wrong with it."""
+    try:
+        return decoder.decode(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def loads(body: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
 from exporter.counting import LARGEST
 
@@ -12,7 +12,7 @@ MOST_BUCKETS = 4096
 """More than any window has (the longest of the page 373). An index beyond is no index, and would be a window of that
 size further on."""
 
-Value = Annotated[float, Field(strict=True, ge=0, le=LARGEST, allow_inf_nan=False)]
+Value = Annotated[float, Meta(ge=0, le=LARGEST)]
 
 
 class Tally:

@@ -1,10 +1,10 @@
 """What answers come to before they are compared."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from exporter.app.units import Windows, windows_of
 from exporter.counting import enter
-from exporter.gigas import Answer, BwStats, InterfaceTraffic
+from exporter.gigas import Answer, BwStats, InterfaceTraffic, TrafficBucket
 from tests.builders import machine
 
 BEGIN = 1_700_000_400.0
@@ -14,7 +14,7 @@ HOUR_S = 3_600.0
 def answer(*bytes_in: float | None, begin: float | None = BEGIN) -> Answer[BwStats]:
     """An hour of one interface that sends nothing."""
     interface = InterfaceTraffic(
-        "45", "1", public=True, buckets={number: (each, 0.0) for number, each in enumerate(bytes_in)}
+        "45", "1", public=True, buckets={number: TrafficBucket(each, 0.0) for number, each in enumerate(bytes_in)}
     )
     end = None if begin is None else begin + HOUR_S
     return Answer(BwStats(begin, end, (interface,) if bytes_in else ()), asked_at=BEGIN + HOUR_S, asked_seen_at=0.0)
@@ -44,7 +44,7 @@ def test_a_number_that_is_left_out_is_a_gap_and_each_direction_a_series() -> Non
     told = answer(*range(12))
     interface = told.document.interfaces[0]
     without = {number: bucket for number, bucket in interface.buckets.items() if number != 1}
-    document = told.document._replace(interfaces=(interface._replace(buckets=without),))
+    document = replace(told.document, interfaces=(replace(interface, buckets=without),))
     found = windows(replace(told, document=document))
     assert set(found.series) == {("0", "45", 0), ("0", "45", 1)}
     assert found.series["0", "45", 0].values[:3] == (0, None, enter(2))
@@ -53,7 +53,7 @@ def test_a_number_that_is_left_out_is_a_gap_and_each_direction_a_series() -> Non
 
 def test_nothing_shown_is_no_window() -> None:
     no_time = answer(1, 2)
-    no_time = replace(no_time, document=no_time.document._replace(date_to=BEGIN + 0.0005))
+    no_time = replace(no_time, document=replace(no_time.document, date_to=BEGIN + 0.0005))
     for nothing in (windows(), windows(answer()), windows(answer(1, 2, begin=None)), windows(no_time)):
         assert (nothing.width_ms, nothing.series) == (None, {})
 

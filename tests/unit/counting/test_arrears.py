@@ -1,10 +1,10 @@
 """What left the shortest window untold, or told too early, is paid by longer buckets, once, or is lost."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.counting import (
     Ask,

@@ -1,8 +1,7 @@
 """The buckets that may still change: answers are merged in, gaps found, what is settled is put together."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from exporter.counting import Bucket, Grid, Window
 from exporter.counting.horizon import compacted, gaps, merged, parts, within

@@ -63,5 +63,5 @@ def test_a_width_seen_before_is_believed_unless_what_is_known_speaks_against_it(
 
 
 def test_rates_become_what_a_bucket_holds() -> None:
-    told = Strip(0, 600_000, 2, {0: enter(10.0), 1: enter(0.5)}, asked_ms=600_000, per_second=True)
+    told = Strip(0, 600_000, (enter(10.0), enter(0.5)), asked_ms=600_000, per_second=True)
     assert [value and leave(value) for value in told.window(300_000).values] == [3_000.0, 150.0]

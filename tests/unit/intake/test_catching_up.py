@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.clock import SystemClock
 from exporter.collectors import SHORTEST, CpuReading, InventoryReading, Reading, TrafficReading

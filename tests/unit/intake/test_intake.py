@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from exporter.clock import SystemClock
 from exporter.collectors import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading

@@ -1,8 +1,7 @@
 """What an answer makes anew of a snapshot, and what it leaves."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from exporter.counting import Series
 from exporter.fleet import Outcome, Vm

@@ -3,9 +3,10 @@
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from itertools import count
 from typing import Any, TypeVar
+
+from msgspec import NODEFAULT, Struct
 
 from exporter.counting import Horizon, KeptWindow, Run, Window, horizon_of
 
@@ -22,15 +23,15 @@ def filled(kind: type[_Record], **chosen: Any) -> _Record:
 
 
 def default_of(each: Any) -> Any:
-    """The default of a dataclass' field; nothing is equal to that of one that has none."""
-    if each.default_factory is not MISSING:
+    """The default of a struct's field; nothing is equal to that of one that has none."""
+    if each.default_factory is not NODEFAULT:
         return each.default_factory()
-    return object() if each.default is MISSING else each.default
+    return object() if each.default is NODEFAULT else each.default
 
 
 def _filled(kind: Any, numbers: "count[int]", chosen: Mapping[str, Any] = types.MappingProxyType({})) -> Any:
     hints = typing.get_type_hints(kind)
-    names = [each.name for each in fields(kind)] if is_dataclass(kind) else list(hints)
+    names = kind.__struct_fields__ if issubclass(kind, Struct) else list(hints)
     return kind(**{name: chosen[name] if name in chosen else _value(hints[name], numbers) for name in names})
 
 

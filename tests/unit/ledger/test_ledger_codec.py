@@ -1,9 +1,10 @@
 """What is written of a record is all of it, and what was written by an earlier version can still be read."""
 
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import fields
 
 from exporter.counting import Series, Spell, horizon_of
 from exporter.ledger import AccountRecord, ListedVm, VmRecord
@@ -20,10 +21,10 @@ from tests.unit.ledger.filled import default_of, filled
 
 
 def inside(record: Any) -> list[Any]:
-    """The dataclasses in a record, itself too."""
-    found = [record] if is_dataclass(record) else []
-    if is_dataclass(record):
-        parts = [getattr(record, each.name) for each in fields(record)]
+    """The structs in a record, itself too."""
+    found = [record] if isinstance(record, Struct) else []
+    if isinstance(record, Struct):
+        parts = [getattr(record, name) for name in record.__struct_fields__]
     elif isinstance(record, dict):
         parts = list(record.values())
     else:

@@ -1,9 +1,9 @@
 """A record that this program cannot have written so is told apart, whoever has sealed it."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.counting import Series, Spell, Window, horizon_of
 from exporter.ledger import AccountRecord, CpuAccount, VmRecord

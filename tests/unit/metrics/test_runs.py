@@ -1,9 +1,9 @@
 """VMs that are polled together are rendered together, and only what has changed of them is."""
 
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import fields, replace
 
 from exporter.clock import SystemClock
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm, phase_of
