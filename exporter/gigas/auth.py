@@ -100,9 +100,14 @@ class KeySource:
         self._account = account
         self._clock = clock
         self._refusals = Refusals()
+        self._shown: Shown | None = None
 
     async def present(self, endpoint: str, *, before: Shown | None) -> Shown:
         key = self._reader.read(endpoint)
+        if self._shown is not None and self._shown.secret == key and not self._refusals.concerns(key):
+            return (
+                self._shown
+            )  # What it is refused for begins with the refusal: since when it is shown is all the same.
         if not (key.isascii() and key.isprintable()):
             raise CredentialUnreadable(self._account, endpoint, "the API key holds a character that no key has")
         now_s = self._clock.monotonic_s()
@@ -114,7 +119,10 @@ class KeySource:
         probe = self._refusals.concerns(key)
         if probe:
             self._refusals.probing(now_s=now_s, probe_s=_PROBE_S)
-        return Shown(f"Bearer {key}", secret=key, shown_s=now_s, probe=probe)
+        shown = Shown(f"Bearer {key}", secret=key, shown_s=now_s, probe=probe)
+        if not probe:
+            self._shown = shown
+        return shown
 
     def replaceable(self, shown: Shown, endpoint: str) -> bool:
         # The file may have changed since it was last looked at: then this refusal was the old key's.

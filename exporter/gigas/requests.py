@@ -3,6 +3,7 @@ change a VM.
 """
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -66,5 +67,8 @@ class Login:
 Request = Get | Login
 
 
+_is_plain = re.compile(r"[A-Za-z0-9_-]*", re.ASCII).fullmatch
+
+
 def _quoted(text: str) -> str:
-    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+    return text if _is_plain(text) else quote(text, safe="")

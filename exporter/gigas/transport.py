@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from exporter.clock import Clock
+from exporter.gigas.deadlines import Deadlines
 from exporter.gigas.errors import BodyTooLarge, GigasError
 from exporter.gigas.options import ClientOptions
 from exporter.gigas.requests import Get, Request
@@ -41,19 +42,18 @@ class Transport:
         self._session = session
         self._clock = clock
         self._largest_bytes = options.max_body_bytes
-        self._timeout = aiohttp.ClientTimeout(
-            total=options.timeout_s,
-            sock_connect=min(_CONNECT_S, options.timeout_s / 2),
-        )
+        self._deadlines = Deadlines(options.timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT_S, options.timeout_s / 2))
 
     async def send(self, request: Request, authorization: str | None) -> Exchange:
         """Raise ConnectionFailed, TimedOut or InvalidAnswer where there is no whole answer."""
         sent_seen_at = self._clock.wall_s()
         try:
-            async with self._opened(request, authorization) as response:
-                received_seen_at = self._clock.wall_s()
-                body = await self._body(request, response) if response.status in _SUCCESS else b""
-                return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
+            with self._deadlines.one():
+                async with self._opened(request, authorization) as response:
+                    received_seen_at = self._clock.wall_s()
+                    body = await self._body(request, response) if response.status in _SUCCESS else b""
+                    return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
         except _Ended as ended:
             failure = self._failure(request, ended.error)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # Running out of time is an OSError, too.
