@@ -106,7 +106,10 @@ class Asker:
             duration_s = self.clock.monotonic_s() - sent_s
             code = str(exchange.status)
             self._see_clock(exchange)
-            outcome = await self._outcome(request, exchange, understand)
+            if exchange.succeeded:
+                outcome = self._answer(exchange, await understand(exchange))
+            else:
+                outcome = self._other(request, exchange)
         except NotUnderstood as error:
             outcome = InvalidAnswer(self.account, request.endpoint, f"the answer is not understood: {error}")
             outcome.__cause__ = error
@@ -123,12 +126,13 @@ class Asker:
             self.limiter.succeeded(sent_s=sent_s, duration_s=duration_s)
         return outcome
 
-    async def _outcome(self, request: Request, exchange: Exchange, understand: Understand[T]) -> Answer[T] | Get:
-        if exchange.succeeded:
-            document = await understand(exchange)
-            asked_seen_at = exchange.sent_seen_at
-            took_s = max(0.0, exchange.received_seen_at - asked_seen_at)
-            return Answer(document, self.provider_clock.at(asked_seen_at), asked_seen_at, took_s)
+    def _answer(self, exchange: Exchange, document: T) -> Answer[T]:
+        asked_seen_at = exchange.sent_seen_at
+        took_s = max(0.0, exchange.received_seen_at - asked_seen_at)
+        return Answer(document, self.provider_clock.at(asked_seen_at), asked_seen_at, took_s)
+
+    def _other(self, request: Request, exchange: Exchange) -> Get:
+        """Where to ask instead; what went wrong is raised."""
         if exchange.status in _REDIRECTS:
             return self._moved(request, exchange)
         now_at = self.provider_clock.at(exchange.received_seen_at)

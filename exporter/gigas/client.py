@@ -31,7 +31,7 @@ from exporter.gigas.logins import OpenIdWay, SessionWay
 from exporter.gigas.options import ClientOptions
 from exporter.gigas.paging import Page, Pages, take_pages, total_of
 from exporter.gigas.provider_clock import ProviderClock
-from exporter.gigas.requests import Get
+from exporter.gigas.requests import Get, under
 from exporter.gigas.retry import backoff_s
 from exporter.gigas.tokens import Login, TokenSource
 from exporter.gigas.transport import Exchange, Transport
@@ -66,6 +66,14 @@ def _whole(document: MachineDocument) -> MachineDocument:
     return document
 
 
+async def _cpu(exchange: Exchange) -> CpuStats:
+    return read_cpu_stats(exchange.body)
+
+
+async def _traffic(exchange: Exchange) -> BwStats:
+    return read_bw_stats(exchange.body)
+
+
 class AccountClient:
     """Asks about one account, with its credentials and within its limits. Every method raises GigasError."""
 
@@ -84,6 +92,7 @@ class AccountClient:
         self.account = account
         self.account_id = account_id
         self._base = options.url.rstrip("/")
+        self._account_base = under(self._base, "account", account_id)
         self._page_size = options.page_size
         self._pages_at_once = max(1, min(options.max_concurrency // _PLACES_PER_PAGE, _MOST_PAGES_AT_ONCE))
         self._clock = clock
@@ -145,18 +154,13 @@ class AccountClient:
 
     async def cpu_stats(self, machine_id: str, period: str) -> Answer[CpuStats]:
         """Ask for the CPU usage of a VM."""
-        return await self._statistics(machine_id, "cpu_stats", period, read_cpu_stats)
+        path = "virtual_machine", machine_id, "cpu_stats"
+        return await self._get(*path, params={"period": period}, understand=_cpu)
 
     async def bw_stats(self, machine_id: str, period: str) -> Answer[BwStats]:
         """Ask for the traffic of a VM's interfaces."""
-        return await self._statistics(machine_id, "bw_stats", period, read_bw_stats)
-
-    async def _statistics(self, machine_id: str, resource: str, period: str, read: Callable[[bytes], T]) -> Answer[T]:
-        async def understand(exchange: Exchange) -> T:
-            return read(exchange.body)
-
         return await self._get(
-            "virtual_machine", machine_id, resource, params={"period": period}, understand=understand
+            "virtual_machine", machine_id, "bw_stats", params={"period": period}, understand=_traffic
         )
 
     async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
@@ -179,8 +183,7 @@ class AccountClient:
         return pages, times[0]
 
     async def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Answer[T]:
-        request = Get.of(self._base, "account", self.account_id, *segments, params=params)
-
+        request = Get.of(self._account_base, *segments, params=params)
         return await self._authentication.make(request.endpoint, partial(self._asker.ask, request, understand))
 
     def _source(self, credentials: Credentials, asker: Asker) -> Source:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from yarl import URL
 
-__all__ = ["Get", "Login", "Request", "TokenAddress"]
+__all__ = ["Get", "Login", "Request", "TokenAddress", "under"]
 
 
 class TokenAddress(enum.StrEnum):
@@ -30,10 +30,10 @@ class Get(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, base: str, *segments: str, params: Mapping[str, str]) -> "Get":
         """Build the address from segments that may hold anything: an id cannot lead elsewhere."""
-        path = "/".join(map(_quoted, segments))
-        query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params.items())
+        address = under(base, *segments)
+        query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params.items()])
         # As a whole, and said to be quoted: what yarl would quote and put together again is a tenth of a poll.
-        return cls(segments[-1], URL(f"{base}/{path}?{query}" if query else f"{base}/{path}", encoded=True))
+        return cls(segments[-1], URL(f"{address}?{query}" if query else address, encoded=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class Login:
 
 
 Request = Get | Login
+
+
+def under(base: str, *segments: str) -> str:
+    """The address of what those segments name there, quoted."""
+    return "/".join([base, *map(_quoted, segments)])
 
 
 _is_plain = re.compile(r"[A-Za-z0-9_-]*", re.ASCII).fullmatch

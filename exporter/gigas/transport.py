@@ -1,6 +1,6 @@
 """One request on the wire and its whole answer, within the limits of time and size."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -50,10 +50,13 @@ class Transport:
         sent_seen_at = self._clock.wall_s()
         try:
             with self._deadlines.one():
-                async with self._opened(request, authorization) as response:
-                    received_seen_at = self._clock.wall_s()
+                response = await self._opened(request, authorization)
+                received_seen_at = self._clock.wall_s()
+                try:
                     body = await self._body(request, response) if response.status in _SUCCESS else b""
-                    return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
+                finally:
+                    response.release()  # As `async with` does, which costs a tenth of a poll.
+                return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
         except _Ended as ended:
             failure = self._failure(request, ended.error)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # Running out of time is an OSError, too.
@@ -67,7 +70,7 @@ class Transport:
         failure.__cause__ = None if isinstance(error, aiohttp.ClientResponseError | UnicodeError) else error
         return failure
 
-    def _opened(self, request: Request, authorization: str | None) -> aiohttp.client._RequestContextManager:
+    def _opened(self, request: Request, authorization: str | None) -> Awaitable[aiohttp.ClientResponse]:
         headers = {} if authorization is None else {"Authorization": authorization}
         # A redirect is followed, or not, by who knows what may go where.
         if isinstance(request, Get):
