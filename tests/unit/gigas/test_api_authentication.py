@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.gigas import Unauthorized
+from exporter.gigas import CredentialRefused, Unauthorized
 from exporter.gigas.asking import Authorize
 from exporter.gigas.auth import Authentication, KeySource
 from tests.unit.gigas.clients import key
@@ -31,3 +31,24 @@ async def test_a_call_that_needs_to_show_nothing_is_made() -> None:
         return "answer"
 
     assert await authentication().make("virtual_machines", answered) == "answer"
+
+
+async def test_a_key_that_was_taken_again_after_a_refusal_is_shown_as_new() -> None:
+    """What is shown from before the refusal would make the next one old news."""
+    clock = JumpingClock()
+    source = KeySource(key(), account="production", clock=clock)
+    shown = await source.present("virtual_machines", before=None)
+    assert await source.present("virtual_machines", before=None) is shown
+    await clock.advance(5.0)
+    source.refused(shown, "virtual_machines")
+    with pytest.raises(CredentialRefused):
+        await source.present("virtual_machines", before=None)
+    await clock.advance(10.0)
+    probe = await source.present("virtual_machines", before=None)
+    assert probe.probe
+    source.accepted(probe)
+    again = await source.present("virtual_machines", before=None)
+    await clock.advance(5.0)
+    source.refused(again, "virtual_machines")
+    with pytest.raises(CredentialRefused):
+        await source.present("virtual_machines", before=None)
