@@ -161,7 +161,7 @@ async def measure(plan: Plan) -> None:
         asked = await stack.enter_async_context(provider(vms=VMS, step_s=STEP_S))
         options = ClientOptions(url=asked.url, user_agent="bench", max_concurrency=WORKERS)
         session = await stack.enter_async_context(open_session(options))
-        bare = await stack.enter_async_context(aiohttp.ClientSession())
+        bare = await stack.enter_async_context(aiohttp.ClientSession(headers={"Authorization": "Bearer key"}))
         kinds: Mapping[str, Poll] = {
             "a bare aiohttp loop, body only": bare_poll(asked.url, bare, decoding=False),
             "the same, decoded into structs": bare_poll(asked.url, bare, decoding=True),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Generic, NoReturn, TypeVar
 
+from aiohttp import hdrs
 from msgspec import Struct
 from msgspec.structs import replace
 from yarl import URL
@@ -136,12 +137,12 @@ class Asker:
         if exchange.status in _REDIRECTS:
             return self._moved(request, exchange)
         now_at = self.provider_clock.at(exchange.received_seen_at)
-        delay_s = retry_after_s(exchange.headers.get("Retry-After"), now_at=now_at)
+        delay_s = retry_after_s(exchange.headers.get(hdrs.RETRY_AFTER), now_at=now_at)
         raise of_status(self.account, request.endpoint, exchange.status, retry_after_s=delay_s)
 
     def _moved(self, request: Request, exchange: Exchange) -> Get:
         """What a redirect asks for, if it stays with the server that we were told to trust."""
-        target = _joined(request.url, exchange.headers.get("Location"))
+        target = _joined(request.url, exchange.headers.get(hdrs.LOCATION))
         if isinstance(request, Get) and target is not None and target.origin() == request.url.origin():
             return replace(request, url=target)
         where = "nowhere" if target is None else f"to {target.origin()}"
@@ -149,8 +150,8 @@ class Asker:
         raise RedirectRefused(self.account, request.endpoint, exchange.status, cause=cause)
 
     def _see_clock(self, exchange: Exchange) -> None:
-        date_at = http_date(exchange.headers.get("Date"))
-        if date_at is not None and "Age" not in exchange.headers:  # A cache's copy has the date of the first answer.
+        date_at = http_date(exchange.headers.get(hdrs.DATE))
+        if date_at is not None and hdrs.AGE not in exchange.headers:  # A cache's copy has the date of the first answer.
             self.provider_clock.observe(
                 date_at=date_at,
                 sent_seen_at=exchange.sent_seen_at,

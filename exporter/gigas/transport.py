@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+from aiohttp import hdrs
 
 from exporter.clock import Clock
 from exporter.gigas.deadlines import Deadlines
@@ -71,7 +72,7 @@ class Transport:
         return failure
 
     def _opened(self, request: Request, authorization: str | None) -> Awaitable[aiohttp.ClientResponse]:
-        headers = {} if authorization is None else {"Authorization": authorization}
+        headers = {} if authorization is None else {hdrs.AUTHORIZATION: authorization}
         # A redirect is followed, or not, by who knows what may go where.
         if isinstance(request, Get):
             return self._session.get(
@@ -90,7 +91,11 @@ class Transport:
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
         """Read chunk by chunk: the ceiling holds for what a small compressed answer becomes, too."""
         told_bytes = response.content_length
-        if told_bytes is not None and told_bytes <= self._largest_bytes and "Content-Encoding" not in response.headers:
+        if (
+            told_bytes is not None
+            and told_bytes <= self._largest_bytes
+            and hdrs.CONTENT_ENCODING not in response.headers
+        ):
             return await response.read()
         body = bytearray()
         async for chunk in response.content.iter_any():
