@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from exporter.gigas import AccountClient, GigasError
 from exporter.intake import Intake, Taken
 from exporter.schedule.back import LooksBack
 from exporter.schedule.due import Due
+from exporter.schedule.health import Health
 from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look
 from exporter.schedule.rounds import AgesSeen, CollectorRan, LookBegan, LookFailed, OnEvent, nudged_within
 from exporter.schedule.supervise import outlived
@@ -34,16 +34,13 @@ _STEP = 200
 
 @dataclass(slots=True)
 class _Watched:
-    """A VM as one to look at. `asked_s`: when it was asked last, monotonic. `failure`: why the last look failed; None
-    if it did not.
-    """
+    """A VM as one to look at. `asked_s`: when it was asked last, monotonic. `failures`: in a row."""
 
     phase: float
     running: bool
     habit: Habit = field(default_factory=Habit)
     asked_s: float = 0.0
     failures: int = 0
-    failure: GigasError | None = None
 
 
 class VmRound:
@@ -97,14 +94,7 @@ class VmRound:
             workers=workers,
             on_event=on_event,
         )
-        self._running = 0
-        self._well: dict[bool, set[str]] = {True: set(), False: set()}
-        """The VMs that do not fail, those that run apart from those that are off."""
-        self._causes: Counter[str] = Counter()
-        """Of the VMs that fail."""
-        self._enough_failures: int | None = None
-        """So many VMs speak for all, while none has answered."""
-        self._last_error: GigasError | None = None
+        self._health = Health()
         self._failed_tries = 0
         self._held_until_s = 0.0
         self._run_since_s: float | None = None
@@ -145,7 +135,7 @@ class VmRound:
             running=known.running,
             phase=known.phase,
             interval_s=self._interval_s,
-            vms=self._running,
+            vms=self._health.running,
             every_buckets=self._every_buckets,
         )
         if taken.vm_id not in self._looking:
@@ -193,11 +183,11 @@ class VmRound:
         """
         await self._know_vms()
         waiting = iter(sorted(self._watched, key=self._rank))
-        self._enough_failures = self._workers
+        self._health.take_for_all(self._workers)
 
         async def work() -> None:
             for vm_id in waiting:
-                if self._whole_failure() is None:
+                if self._health.whole_failure() is None:
                     await self._look_outliving(vm_id)
                 else:
                     self._intake.failed(self._client.account, vm_id, self._name)
@@ -207,7 +197,7 @@ class VmRound:
             for _ in range(min(self._workers, len(self._watched))):
                 group.create_task(work())
         self._tell_of_run()
-        return self._whole_failure()
+        return self._health.whole_failure()
 
     async def back_once(self) -> None:
         """Look back at every VM that owes something, as far as that can be paid by now."""
@@ -238,22 +228,17 @@ class VmRound:
                 self._forget(vm_id, known)
         elif known is None:
             known = self._watched[vm_id] = _Watched(phase_of(vm_id), vm.is_running)
-            self._running += known.running
-            self._well[known.running].add(vm_id)
+            self._health.came(running=known.running)
             self._due.put(vm_id, self._clock.monotonic_s())
         elif vm.is_running != known.running:
-            self._well[known.running].discard(vm_id)
             known.running = vm.is_running
-            self._running += 1 if known.running else -1
-            self._note_health(vm_id, known)
+            self._health.turned(vm_id, running=known.running)
             if known.running and vm_id not in self._looking:
                 self._due.put(vm_id, self._clock.monotonic_s())
 
     def _forget(self, vm_id: str, known: _Watched) -> None:
         del self._watched[vm_id]
-        self._running -= known.running
-        self._note_failure(known, None)
-        self._well[known.running].discard(vm_id)
+        self._health.went(vm_id, running=known.running)
         self._due.drop(vm_id)
         self._back.forget(vm_id)
 
@@ -267,12 +252,12 @@ class VmRound:
         return (0 if known is None else known.failures, -math.inf if until_at is None else until_at)
 
     def _startable_back(self) -> str | None:
-        return self._back.startable() if self._whole_failure() is None else None
+        return self._back.startable() if self._health.whole_failure() is None else None
 
     def _startable(self) -> str | None:
         """Take out a VM that may be looked at now."""
         now_s = self._clock.monotonic_s()
-        if self._is_full() or (self._whole_failure() and now_s < self._held_until_s):
+        if self._is_full() or (self._health.whole_failure() and now_s < self._held_until_s):
             return None
         popped = self._due.pop(until_s=now_s)
         if popped is None:
@@ -287,12 +272,12 @@ class VmRound:
         next_s = self._due.next_s()
         if next_s is None or self._is_full():
             return None
-        from_s = max(next_s, self._held_until_s) if self._whole_failure() else next_s
+        from_s = max(next_s, self._held_until_s) if self._health.whole_failure() else next_s
         return max(0.0, from_s - self._clock.monotonic_s())
 
     def _wait_for_any_s(self) -> float | None:
         """The same, of looks and looks back."""
-        wait_back_s = self._back.wait_s() if self._whole_failure() is None else None
+        wait_back_s = self._back.wait_s() if self._health.whole_failure() is None else None
         return min((wait_s for wait_s in (self._wait_s(), wait_back_s) if wait_s is not None), default=None)
 
     def _is_full(self) -> bool:
@@ -302,7 +287,7 @@ class VmRound:
         """So many at a time. A collector that hangs in all of its places must leave the others theirs, also while the
         account has fewer of them.
         """
-        return max(1, int(self._workers * self._client.share)) if self._whole_failure() is None else 1
+        return max(1, int(self._workers * self._client.share)) if self._health.whole_failure() is None else 1
 
     async def _look_outliving(self, vm_id: str) -> None:
         """Look at a VM; whatever happens, it is due again some time."""
@@ -337,13 +322,10 @@ class VmRound:
     def _failed(self, vm_id: str, known: _Watched, error: GigasError) -> None:
         if self._watched.get(vm_id) is not known:
             return  # It went meanwhile: that may be why.
-        news = known.failure is None or known.failure.cause != error.cause
+        news = self._health.failed(vm_id, error, running=known.running)
         known.failures += 1
-        self._note_failure(known, error)
-        self._note_health(vm_id, known)
         self._again(vm_id, after_failure(known.failures, interval_s=self._interval_s, phase=known.phase))
-        self._last_error = error
-        if self._whole_failure() is not None:
+        if self._health.whole_failure() is not None:
             self._failed_tries += 1
             pause_s = after_failure(self._failed_tries, interval_s=self._interval_s, phase=known.phase)
             self._held_until_s = self._clock.monotonic_s() + pause_s
@@ -359,42 +341,14 @@ class VmRound:
         now_s = self._clock.monotonic_s()
         since_s = self._clock.wall_s() - reading.asked_seen_at
         known.asked_s = now_s - min(max(0.0, since_s), now_s - known.asked_s)
-        if known.failure is not None:
+        if self._health.answered(vm_id, running=known.running):
             self._on_event(LookFailed(self._client.account, self._name, vm_id, None))
-        self._enough_failures = None
         known.failures = self._failed_tries = 0
-        self._note_failure(known, None)
-        self._note_health(vm_id, known)
         self._again(vm_id, _UNTAKEN_S)  # Until intake has taken the answer and tells what it has shown.
 
     def _again(self, vm_id: str, delay_s: float) -> None:
         if vm_id in self._watched:
             self._due.put(vm_id, self._clock.monotonic_s() + delay_s)
-
-    def _note_failure(self, known: _Watched, error: GigasError | None) -> None:
-        if known.failure is not None:
-            self._causes[known.failure.cause] -= 1
-            if not self._causes[known.failure.cause]:
-                del self._causes[known.failure.cause]
-        if error is not None:
-            self._causes[error.cause] += 1
-        known.failure = error
-
-    def _note_health(self, vm_id: str, known: _Watched) -> None:
-        if known.failure is None:
-            self._well[known.running].add(vm_id)
-        else:
-            self._well[known.running].discard(vm_id)
-
-    def _whole_failure(self) -> GigasError | None:
-        """A cause, if no running VM can be looked at.
-
-        One that is off is looked at too seldom to say how the collector fares, unless there are only such.
-        """
-        if not self._causes:
-            return None
-        enough = self._enough_failures is not None and self._causes.total() >= self._enough_failures
-        return self._last_error if enough or not self._well[self._running > 0] else None
 
     def _note_run(self) -> None:
         if self._run_since_s is None:
@@ -414,9 +368,9 @@ class VmRound:
                 collector=self._name,
                 duration_s=now_s - self._run_since_s,
                 vms=len(self._watched),
-                failing=self._causes.total(),
-                causes=tuple(sorted(self._causes)),
-                error=self._whole_failure(),
+                failing=self._health.failing,
+                causes=self._health.causes,
+                error=self._health.whole_failure(),
                 owing=self._back.owing,
             )
         )

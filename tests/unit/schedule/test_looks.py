@@ -39,7 +39,7 @@ async def test_a_vm_that_hangs_delays_no_other() -> None:
             await at_work.listed("a", "b", "c", f"new-{more}")
             await eventually(partial(at_work.asked, f"new-{more}"), within_s=2)
         assert at_work.provider.asked["a"] == 1  # it is not asked a second time meanwhile
-        assert at_work.round._whole_failure() is None
+        assert at_work.round._health.whole_failure() is None
 
 
 async def test_a_run_that_lasts_is_told_of_at_every_interval() -> None:
@@ -168,8 +168,8 @@ async def test_a_vm_that_goes_is_forgotten_even_while_it_is_looked_at() -> None:
         await at_work.listed("c")
         round_ = at_work.round
         await eventually(lambda: idle(at_work))
-        assert set(round_._watched) == round_._well[True] == {"c"}
-        assert not round_._causes
+        assert set(round_._watched) == {"c"}
+        assert (round_._health.running, round_._health.failing) == (1, 0)
         assert "a" not in round_._due
         assert "b" not in round_._due
 
