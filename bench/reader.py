@@ -13,7 +13,7 @@ class Reader:
 
     def __init__(self, url: str, encoding: str, query: str = "") -> None:
         host, port = url.removeprefix("http://").split(":")
-        self._connection = socket.create_connection((host, int(port)))
+        self._connection = socket.create_connection((host, int(port)), timeout=60.0)
         self._asked = f"GET /metrics{query} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: {encoding}\r\n\r\n".encode()
         self._buffer = bytearray(_BUFFER_BYTES)
 

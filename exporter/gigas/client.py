@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Any, Generic, TypeVar, overload
+from typing import Generic, TypeVar
 
 import aiohttp
 
@@ -16,7 +16,6 @@ from exporter.gigas.answers import (
     BwStats,
     CpuStats,
     Keep,
-    MachineDocument,
     read_bw_stats,
     read_cpu_stats,
     read_machines,
@@ -60,10 +59,6 @@ class Listing(Generic[T]):
     duplicates: int
     asked_at: float
     asked_seen_at: float
-
-
-def _whole(document: MachineDocument) -> MachineDocument:
-    return document
 
 
 async def _cpu(exchange: Exchange) -> CpuStats:
@@ -130,13 +125,7 @@ class AccountClient:
         """UNIX seconds at which the present token ends; None for an API key, and before the first login."""
         return self._authentication.expires_at
 
-    @overload
-    async def list_machines(self, filters: Mapping[str, str]) -> Listing[MachineDocument]: ...
-
-    @overload
-    async def list_machines(self, filters: Mapping[str, str], keep: Keep[T]) -> Listing[T]: ...
-
-    async def list_machines(self, filters: Mapping[str, str], keep: Keep[Any] = _whole) -> Listing[Any]:
+    async def list_machines(self, filters: Mapping[str, str], keep: Keep[T]) -> Listing[T]:
         """List the VMs that pass the provider's own filters, and keep of each what is wanted. A list that does not add
         up is listed again.
         """

@@ -19,7 +19,7 @@ from exporter.gigas import (
     ServerError,
     SessionLogin,
 )
-from tests.unit.gigas.clients import Asked, asked, key, openid, paged, server, session, simulated
+from tests.unit.gigas.clients import Asked, asked, key, openid, paged, server, session, simulated, whole
 from tests.unit.gigas.doubles import SwiftClock, Text
 from tests.waiting import eventually
 
@@ -71,7 +71,7 @@ class Gate:
 
 async def fails(asked_: Asked) -> GigasError:
     with pytest.raises(GigasError) as caught:
-        await asked_.client.list_machines({})
+        await asked_.client.list_machines({}, whole)
     return caught.value
 
 
@@ -90,20 +90,20 @@ async def logging_in(gate: Gate, *, logins: int) -> None:
 @WAYS
 async def test_each_way_to_authenticate_is_let_in(way: Callable[[], Credentials]) -> None:
     async with simulated() as provider, asked(provider.url, way()) as client:
-        assert len((await client.client.list_machines({})).machines) == 14
+        assert len((await client.client.list_machines({}, whole)).machines) == 14
 
 
 async def test_an_api_key_is_shown_as_bearer_and_nobody_logs_in() -> None:
     gate = Gate()
     async with server(gate) as provider, asked(provider.url, key("the-key")) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert [each.authorization for each in provider.seen] == ["Bearer the-key"]
         assert client.client.credential_expires_at is None
 
 
 async def test_a_session_is_asked_for_that_can_change_nothing_and_its_token_is_shown_bare() -> None:
     async with server(Gate()) as provider, asked(provider.url, session("pass word")) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         login, listing = provider.seen
         assert (login.method, login.path, login.authorization) == ("POST", "/token", None)
         assert login.body == '{"login": "demo", "password": "pass word", "readonly": true}'
@@ -113,7 +113,7 @@ async def test_a_session_is_asked_for_that_can_change_nothing_and_its_token_is_s
 
 async def test_an_openid_token_is_asked_for_by_form_and_shown_as_bearer() -> None:
     async with server(Gate()) as provider, asked(provider.url, openid("pass word&")) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         login, listing = provider.seen
         assert (login.method, login.path, login.authorization) == ("POST", "/auth/api/openid-connect/token", None)
         assert login.body == "client_id=external&grant_type=password&username=demo&password=pass+word%26"
@@ -124,7 +124,7 @@ async def test_an_openid_token_is_asked_for_by_form_and_shown_as_bearer() -> Non
 @pytest.mark.parametrize(("secret", "pattern"), [("123456", "123456"), ("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "")])
 async def test_with_two_factors_a_one_time_code_is_sent_too(secret: str, pattern: str) -> None:
     async with server(Gate()) as provider, asked(provider.url, openid(totp=secret)) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         name, _, code = provider.seen[0].body.rpartition("&")[2].partition("=")
         assert name == "totp"
         assert code.isdecimal()
@@ -147,12 +147,12 @@ async def test_a_token_is_renewed_a_tenth_of_its_life_before_its_end_at_most_a_m
         simulated(clock=clock, token_lifetime_s=life_s) as provider,
         asked(provider.url, way(), clock=clock) as client,
     ):
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         clock.pass_by(life_s - margin_s - 3)  # `expires` is in whole seconds: two are the clock's and the test's own.
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.codes(TOKENS) == ["200"]
         clock.pass_by(3)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.codes(TOKENS) == ["200", "200"]
         assert client.codes(LIST) == ["200", "200", "200"]
 
@@ -162,7 +162,7 @@ async def test_an_openid_token_is_renewed_by_refreshing_it() -> None:
     gate.login = lambda _, number: tokens(number, refresh_token=f"r{number}", refresh_expires_in=0)
     async with server(gate) as provider, asked(provider.url, openid()) as client:
         for _ in range(3):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
             client.clock.pass_by(1790)
         bodies = [each.body for each in provider.asked_for(TOKENS)]
         assert bodies[1:] == [
@@ -175,9 +175,9 @@ async def test_a_refresh_token_that_has_ended_is_not_shown() -> None:
     gate = Gate()
     gate.login = lambda _, number: tokens(number, refresh_token="r", refresh_expires_in=1795)
     async with server(gate) as provider, asked(provider.url, openid()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         client.clock.pass_by(1796)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert ["grant_type=password" in each.body for each in provider.asked_for(TOKENS)] == [True, True]
 
 
@@ -190,9 +190,9 @@ async def test_where_refreshing_is_refused_the_password_is_shown_in_the_same_bre
 
     gate.login = login
     async with server(gate) as provider, asked(provider.url, openid()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         client.clock.pass_by(1801)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         kinds = ["refresh_token" in each.body for each in provider.asked_for(TOKENS)]
         assert kinds == [False, True, False]
 
@@ -205,11 +205,11 @@ async def test_a_refresh_that_the_server_cannot_answer_is_not_what_the_next_logi
 
     gate.login = login
     async with server(gate) as provider, asked(provider.url, openid()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         client.clock.pass_by(1801)
         assert isinstance(await fails(client), ServerError)
         client.clock.pass_by(6)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         kinds = ["refresh_token" in each.body for each in provider.asked_for(TOKENS)]
         assert kinds == [False, True, True, True, True, False]
 
@@ -219,11 +219,11 @@ async def test_where_refreshed_tokens_are_refused_the_password_is_shown_next() -
     gate.login = lambda _, number: tokens(number, refresh_token="r")
     gate.refused = {"t2"}
     async with server(gate) as provider, asked(provider.url, openid()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         gate.refused = {"t1", "t2"}
         assert isinstance(await fails(client), CredentialRefused)
         client.clock.pass_by(31)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         kinds = ["refresh_token" in each.body for each in provider.asked_for(TOKENS)]
         assert kinds == [False, True, False]
 
@@ -234,9 +234,9 @@ async def test_a_token_whose_end_is_not_told_lasts_half_an_hour(told: dict[str, 
     gate.login = lambda _, number: web.json_response({"token": f"t{number}", **told})
     async with server(gate) as provider, asked(provider.url, session()) as client:
         for passed_s, logins in ((1735, 1), (10, 2)):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
             client.clock.pass_by(passed_s)
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
             assert len(provider.asked_for(TOKENS)) == logins
 
 
@@ -246,7 +246,7 @@ async def test_the_older_answer_with_its_end_as_text_is_understood() -> None:
         simulated(clock=clock, faults='[{"kind": "old_token"}]', token_lifetime_s=600.0) as provider,
         asked(provider.url, session(), clock=clock) as client,
     ):
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         ends_at = client.client.credential_expires_at
         assert ends_at is not None
         assert abs(ends_at - clock.wall_s() - 600) < 5
@@ -258,21 +258,21 @@ async def test_the_end_of_a_token_is_told_by_the_providers_clock() -> None:
         simulated(clock=clock, token_lifetime_s=600.0, skew_s=7200.0) as provider,
         asked(provider.url, session(), clock=clock) as client,
     ):
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         clock.pass_by(530)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.codes(TOKENS) == ["200"]
         clock.pass_by(20)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.codes(TOKENS) == ["200", "200"]
 
 
 @LOGINS
 async def test_a_token_that_ends_early_is_renewed_once_and_the_request_goes_on(way: Callable[[], Credentials]) -> None:
     async with simulated() as provider, asked(provider.url, way()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         await provider.faults({"kind": "token_revoked", "endpoint": LIST, "times": 1})
-        assert len((await client.client.list_machines({})).machines) == 14
+        assert len((await client.client.list_machines({}, whole)).machines) == 14
         assert client.codes(LIST) == ["200", "401", "200"]
 
 
@@ -289,7 +289,7 @@ async def test_a_new_token_that_is_refused_as_well_is_not_followed_by_a_third(wa
         assert len(provider.seen) == 4
         client.clock.pass_by(59)  # A token that is refused is no refused password.
         gate.takes = lambda _: True
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
 
 
 # One login, however many wait
@@ -300,7 +300,7 @@ async def test_however_many_requests_wait_one_logs_in(way: Callable[[], Credenti
     gate = Gate()
     gate.open.clear()
     async with server(gate) as provider, asked(provider.url, way()) as client, asyncio.TaskGroup() as group:
-        listings = [group.create_task(client.client.list_machines({})) for _ in range(40)]
+        listings = [group.create_task(client.client.list_machines({}, whole)) for _ in range(40)]
         await logging_in(gate, logins=1)
         gate.open.set()
         assert {len((await each).machines) for each in listings} == {1}
@@ -313,11 +313,11 @@ async def test_however_many_requests_wait_one_logs_in(way: Callable[[], Credenti
 async def test_a_wave_of_refused_tokens_is_followed_by_one_login(way: Callable[[], Credentials]) -> None:
     gate = Gate()
     async with server(gate) as provider, asked(provider.url, way()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         gate.refused.add("t1")
         async with asyncio.TaskGroup() as group:
             for _ in range(30):
-                group.create_task(client.client.list_machines({}))
+                group.create_task(client.client.list_machines({}, whole))
         assert gate.logins == 2
         assert client.codes(LIST).count("200") == 31
         assert len(provider.asked_for(TOKENS)) == 2
@@ -326,12 +326,12 @@ async def test_a_wave_of_refused_tokens_is_followed_by_one_login(way: Callable[[
 async def test_while_a_token_is_renewed_the_others_go_on_with_the_old_one() -> None:
     gate = Gate()
     async with server(gate) as provider, asked(provider.url, session()) as client, asyncio.TaskGroup() as group:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         client.clock.pass_by(1750)
         gate.open.clear()
-        renewing = group.create_task(client.client.list_machines({}))
+        renewing = group.create_task(client.client.list_machines({}, whole))
         await logging_in(gate, logins=2)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert [each.authorization for each in provider.asked_for(LIST)] == ["t1", "t1"]
         gate.open.set()
         await renewing
@@ -342,7 +342,7 @@ async def test_a_login_that_is_cancelled_is_made_by_the_next_that_waits() -> Non
     gate = Gate()
     gate.open.clear()
     async with server(gate) as provider, asked(provider.url, session()) as client, asyncio.TaskGroup() as group:
-        first, second = (group.create_task(client.client.list_machines({})) for _ in range(2))
+        first, second = (group.create_task(client.client.list_machines({}, whole)) for _ in range(2))
         await logging_in(gate, logins=1)
         first.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -361,17 +361,17 @@ async def test_a_login_that_fails_fails_for_all_that_wait_without_a_try_of_each(
         assert [each.path for each in provider.seen] == ["/token"] * 4
         gate.login = lambda _, number: tokens(number)
         client.clock.pass_by(5.1)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
 
 
 async def test_a_token_that_cannot_be_renewed_is_used_to_its_end() -> None:
     gate = Gate()
     gate.login = lambda _, number: tokens(number) if number == 1 else web.Response(status=500)
     async with server(gate) as provider, asked(provider.url, session()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         client.clock.pass_by(1745)
         for _ in range(3):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert [each.authorization for each in provider.asked_for(LIST)] == ["t1"] * 4
         client.clock.pass_by(60)
         assert isinstance(await fails(client), ServerError)
@@ -407,17 +407,17 @@ async def test_a_changed_secret_is_shown_at_once(way: Callable[[str], Credential
             client.clock.pass_by(5)
         secret_of(credentials).text = "demo-key" if way is key else "demo-password"
         client.clock.pass_by(1)  # It is read once a second at most.
-        assert len((await client.client.list_machines({})).machines) == 14
+        assert len((await client.client.list_machines({}, whole)).machines) == 14
 
 
 async def test_a_key_that_was_replaced_a_moment_ago_is_read_again_before_anyone_is_told_that_it_was_refused() -> None:
     credentials = key("old")
     gate = Gate()
     async with server(gate) as provider, asked(provider.url, credentials) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         gate.takes = lambda header: header == "Bearer new"
         secret_of(credentials).text = "new"
-        assert len((await client.client.list_machines({})).machines) == 1
+        assert len((await client.client.list_machines({}, whole)).machines) == 1
         assert [each.authorization for each in provider.seen] == ["Bearer old", "Bearer old", "Bearer new"]
 
 
@@ -431,7 +431,7 @@ async def test_a_credential_that_is_taken_again_is_forgiven(way: Callable[[], Cr
             assert isinstance(await fails(client), CredentialRefused)
             await provider.faults()
             client.clock.pass_by(10)
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
 
 
 async def test_after_a_pause_one_request_shows_a_refused_key_and_the_others_wait_for_how_it_ends() -> None:
@@ -454,7 +454,7 @@ async def test_the_one_request_may_be_retried_while_the_others_wait() -> None:
     async with server(answer) as provider, asked(provider.url, key()) as client:
         await fails(client)
         client.clock.pass_by(10)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.codes() == ["401", "500", "500", "200"]
 
 
@@ -508,7 +508,7 @@ async def test_a_secret_that_cannot_be_had_is_said_and_nothing_is_asked(
 ) -> None:
     async with server(Gate()) as provider, asked(provider.url, way(secret)) as client:
         with pytest.raises(CredentialUnreadable, match=cause) as caught:
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert "s3cret" not in repr(caught.value)
         assert not isinstance(caught.value.__context__, UnicodeError)
         assert provider.seen == []
@@ -521,16 +521,16 @@ async def test_a_secret_that_can_be_had_again_heals() -> None:
             "account production: virtual_machines: the secret cannot be read: Input/output error"
         )
         secret.error = None
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
 
 
 async def test_a_secret_is_read_once_a_second_however_many_requests_show_it() -> None:
     secret = Text("demo-key")
     async with simulated() as provider, asked(provider.url, ApiKey(secret)) as client:
-        await asyncio.gather(*(client.client.list_machines({}) for _ in range(20)))
+        await asyncio.gather(*(client.client.list_machines({}, whole) for _ in range(20)))
         assert secret.reads == 1
         client.clock.pass_by(1)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert secret.reads == 2
 
 
@@ -560,5 +560,5 @@ async def test_a_changed_second_factor_is_shown_at_once() -> None:
         assert isinstance(credentials.totp, Text)
         credentials.totp.text = "654321"
         client.clock.pass_by(1)
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert [each.body[-6:] for each in provider.asked_for(TOKENS)] == ["123456", "654321"]

@@ -20,7 +20,7 @@ from exporter.gigas import (
     ServerError,
 )
 from tests.builders import buckets
-from tests.unit.gigas.clients import asked, paged, server, simulated
+from tests.unit.gigas.clients import asked, paged, server, simulated, whole
 from tests.unit.gigas.doubles import SwiftClock, settled
 
 LIST = "virtual_machines"
@@ -52,7 +52,7 @@ async def test_a_list_comes_whole_in_pages_of_our_size_or_the_servers(
     page_size: int, page_cap: int, pages: int
 ) -> None:
     async with simulated(page_cap=page_cap) as provider, asked(provider.url, page_size=page_size) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert {machine.id for machine in listing.machines} == set(await provider.vms())
         assert (len(listing.machines), listing.duplicates, listing.broken) == (14, 0, ())
         assert len(client.codes(LIST)) == pages
@@ -62,7 +62,7 @@ async def test_a_list_comes_whole_in_pages_of_our_size_or_the_servers(
 async def test_a_list_without_headers_comes_whole(page_cap: int) -> None:
     faults = '[{"kind": "no_paging_headers"}]'
     async with simulated(page_cap=page_cap, faults=faults) as provider, asked(provider.url) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert {machine.id for machine in listing.machines} == set(await provider.vms())
         assert listing.duplicates == 0
 
@@ -75,14 +75,14 @@ async def test_a_server_that_does_not_know_paging_is_listed_whole(count: int, *,
         return web.json_response(body, headers={"X-Total": str(count)} if tells_total else {})
 
     async with server(answer) as provider, asked(provider.url, page_size=5) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert [machine.id for machine in listing.machines] == ids(count)
         assert listing.duplicates == 0
 
 
 async def test_filters_go_to_the_provider_with_every_page() -> None:
     async with server(provider_of(lambda _: ids(7))) as provider, asked(provider.url, page_size=5) as client:
-        await client.client.list_machines({"status": "online", "hostname": "a&b=c d"})
+        await client.client.list_machines({"status": "online", "hostname": "a&b=c d"}, whole)
         assert [each.query for each in provider.seen] == [
             {"status": "online", "hostname": "a&b=c d", "limit": "5", "offset": offset} for offset in ("0", "5")
         ]
@@ -97,7 +97,7 @@ async def test_a_listing_is_as_old_as_its_first_page() -> None:
 
     async with server(answer) as provider, asked(provider.url, clock=clock, page_size=3) as client:
         before_at = clock.wall_s()
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert listing.asked_seen_at == pytest.approx(before_at, abs=1)
 
 
@@ -126,7 +126,7 @@ async def test_pages_are_asked_for_at_the_same_time_in_a_quarter_of_the_places(
         server(answer) as provider,
         asked(provider.url, page_size=1, max_concurrency=max_concurrency) as client,
     ):
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert [machine.id for machine in listing.machines] == ids(25)
         assert (most, len(provider.seen)) == (at_once, 25)
 
@@ -160,7 +160,7 @@ async def test_a_list_that_changed_between_two_pages_is_listed_again() -> None:
         return paged(request, listed, total=len(listed))
 
     async with server(answer) as provider, asked(provider.url, page_size=4) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert [machine.id for machine in listing.machines] == after
         assert [each.query["offset"] for each in provider.seen].count("4") == 2
         assert len(client.clock.sleeps_s) == 1
@@ -170,7 +170,7 @@ async def test_a_list_that_changed_between_two_pages_is_listed_again() -> None:
 async def test_a_vm_that_moved_onto_the_next_page_is_kept_once_and_counted(*, tells_total: bool) -> None:
     faults = '[{"kind": "page_repeats_one"}' + (', {"kind": "no_paging_headers"}' if not tells_total else "") + "]"
     async with simulated(faults=faults) as provider, asked(provider.url, page_size=5) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert len({machine.id for machine in listing.machines}) == len(listing.machines)
         assert listing.duplicates > 0
 
@@ -186,7 +186,7 @@ async def test_a_vm_that_moved_onto_the_next_page_is_kept_once_and_counted(*, te
 async def test_a_list_that_never_adds_up_is_an_error_after_three_listings(fault: str, cause: str) -> None:
     async with simulated(faults=f'[{{"kind": "{fault}"}}]') as provider, asked(provider.url, page_size=5) as client:
         with pytest.raises(ListingInconsistent) as caught:
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert str(caught.value) == (f"account production: virtual_machines: the pages do not add up: {cause}, 3 times")
         assert len(client.clock.sleeps_s) == 2
         assert set(client.codes(LIST)) == {"200"}
@@ -195,7 +195,7 @@ async def test_a_list_that_never_adds_up_is_an_error_after_three_listings(fault:
 async def test_an_id_that_comes_again_pages_later_is_kept_once_if_the_list_says_so_twice() -> None:
     twice = [*ids(10), "0"]
     async with server(provider_of(lambda _: twice)) as provider, asked(provider.url, page_size=4) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert [machine.id for machine in listing.machines] == ids(10)
         assert listing.duplicates == 1
         assert len(client.clock.sleeps_s) == 1
@@ -206,7 +206,7 @@ async def test_an_id_that_comes_again_where_two_pages_meet_is_a_list_that_moved(
     moved = ["0", "1", "2", "3", "3", "4", "5", "6", "7"]
     async with server(provider_of(lambda _: moved)) as provider, asked(provider.url, page_size=4) as client:
         with pytest.raises(ListingInconsistent, match="8 of 9 came"):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
 
 
 async def test_repeats_that_differ_from_listing_to_listing_are_a_list_that_is_not_stable() -> None:
@@ -216,12 +216,12 @@ async def test_repeats_that_differ_from_listing_to_listing_are_a_list_that_is_no
         asked(provider.url, page_size=4) as client,
     ):
         with pytest.raises(ListingInconsistent, match="9 of 10 came"):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
 
 
 async def test_a_list_that_adds_up_at_last_is_a_list() -> None:
     async with simulated(faults='[{"kind": "wrong_total", "times": 2}]') as provider, asked(provider.url) as client:
-        assert len((await client.client.list_machines({})).machines) == 14
+        assert len((await client.client.list_machines({}, whole)).machines) == 14
 
 
 async def test_an_endless_list_comes_to_an_end() -> None:
@@ -231,7 +231,7 @@ async def test_an_endless_list_comes_to_an_end() -> None:
 
     async with server(answer) as provider, asked(provider.url) as client:
         with pytest.raises(ListingInconsistent, match="the total changed while it was listed"):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert len(provider.seen) == 6
 
 
@@ -243,7 +243,7 @@ async def test_a_page_that_fails_for_good_fails_the_listing() -> None:
 
     async with server(answer) as provider, asked(provider.url, page_size=5) as client:
         with pytest.raises(ServerError):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert client.codes() == ["200", *["500"] * 4]
 
 
@@ -256,7 +256,7 @@ async def test_of_pages_that_fail_the_first_is_told_and_each_request_counts() ->
 
     async with server(answer) as provider, asked(provider.url, page_size=4) as client:
         with pytest.raises(NotFound, match="virtual_machines: HTTP 404"):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert sorted(client.codes()) == ["200", "200", "200", "403", "404"]
         assert len(provider.seen) == 5
 
@@ -266,7 +266,7 @@ async def test_of_pages_that_fail_the_first_is_told_and_each_request_counts() ->
 
 async def test_one_broken_vm_costs_that_vm() -> None:
     async with simulated(faults='[{"kind": "one_broken"}]') as provider, asked(provider.url) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert len(listing.machines) == 13
         (broken,) = listing.broken
         assert {broken.machine_id, *(machine.id for machine in listing.machines)} == set(await provider.vms())
@@ -278,7 +278,7 @@ async def test_one_broken_vm_costs_that_vm() -> None:
 async def test_a_vm_that_comes_twice_in_one_answer_is_kept_once_and_counted(page_size: int) -> None:
     faults = '[{"kind": "one_twice", "times": 1}]'
     async with simulated(faults=faults) as provider, asked(provider.url, page_size=page_size) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert {machine.id for machine in listing.machines} == set(await provider.vms())
         assert (len(listing.machines), listing.duplicates) == (14, 1)
 
@@ -289,7 +289,7 @@ async def test_a_row_that_the_list_has_twice_is_counted_whatever_the_total_count
         return paged(request, ["1", "2", "1", "3"], total=total)
 
     async with server(answer) as provider, asked(provider.url) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert [machine.id for machine in listing.machines] == ["1", "2", "3"]
         assert listing.duplicates == 1
 
@@ -301,7 +301,7 @@ async def test_a_list_of_thousands_in_one_answer_is_read_to_its_end() -> None:
         return web.json_response([documented | {"id": each} for each in range(2000)] + [{"id": "broken"}])
 
     async with server(answer) as provider, asked(provider.url) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert [machine.id for machine in listing.machines] == ids(2000)
         assert listing.broken == (BrokenMachine("broken", "status: missing"),)
 
@@ -317,7 +317,7 @@ async def test_the_documented_examples_are_read_over_the_wire_as_documented() ->
         return web.Response(body=(EXAMPLES / f"{endpoint}.json").read_bytes())
 
     async with server(answer) as provider, asked(provider.url) as client:
-        (machine,) = (await client.client.list_machines({})).machines
+        (machine,) = (await client.client.list_machines({}, whole)).machines
         assert (machine.id, machine.label, machine.status) == ("178931011513", "testapi", "unbuilt")
         assert (machine.memory, machine.cpus, machine.locked, machine.suspended) == (256, 1, True, False)
         cpu = (await client.client.cpu_stats(machine.id, "-1H")).document

@@ -24,7 +24,7 @@ from exporter.gigas import (
     UnexpectedStatus,
 )
 from tests.processes import free_port
-from tests.unit.gigas.clients import Asked, asked, key, paged, server, session, simulated
+from tests.unit.gigas.clients import Asked, asked, key, paged, server, session, simulated, whole
 from tests.unit.gigas.doubles import SlowClock, SwiftClock
 from tests.waiting import eventually
 
@@ -47,7 +47,7 @@ def statuses(*codes: int, **headers: str) -> Callable[[web.Request], Awaitable[w
 
 async def fails(asked_: Asked) -> GigasError:
     with pytest.raises(GigasError) as caught:
-        await asked_.client.list_machines({})
+        await asked_.client.list_machines({}, whole)
     return caught.value
 
 
@@ -57,7 +57,7 @@ async def fails(asked_: Asked) -> GigasError:
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 async def test_what_may_pass_is_asked_again_until_it_has_passed(status: int) -> None:
     async with server(statuses(status, status, status)) as provider, asked(provider.url) as client:
-        assert len((await client.client.list_machines({})).machines) == 1
+        assert len((await client.client.list_machines({}, whole)).machines) == 1
         assert client.codes() == [*[str(status)] * 3, "200"]
 
 
@@ -109,7 +109,7 @@ async def test_each_try_over_a_broken_connection_is_one_request_and_is_told_as_o
 @pytest.mark.parametrize("fault", ["reset", "truncate"])
 async def test_a_connection_that_broke_is_replaced(fault: str) -> None:
     async with simulated(faults=f'[{{"kind": "{fault}", "times": 2}}]') as provider, asked(provider.url) as client:
-        assert len((await client.client.list_machines({})).machines) == 14
+        assert len((await client.client.list_machines({}, whole)).machines) == 14
         assert client.codes() == ["connection", "connection", "200"]
 
 
@@ -182,7 +182,7 @@ async def test_waits_grow_exponentially_and_are_jittered_over_their_whole_length
         server(statuses(*[500] * 7)) as provider,
         asked(provider.url, clock=clock, chances=(0.5, 0.999, 0.001, 0.25, 0.75, 0.5, 0.5), attempts=8) as client,
     ):
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert clock.sleeps_s == [0.5 * 1, 0.999 * 2, 0.001 * 4, 0.25 * 8, 0.75 * 16, 0.5 * 30, 0.5 * 30]
         assert client.throttled_s() == 0
 
@@ -190,7 +190,7 @@ async def test_waits_grow_exponentially_and_are_jittered_over_their_whole_length
 @pytest.mark.parametrize(("asked_for", "waited_s"), [("7", 7), ("0", 0.5), ("3600", 60), ("soon", 0.5)])
 async def test_the_wait_that_a_server_asks_for_is_kept_up_to_a_minute(asked_for: str, waited_s: float) -> None:
     async with server(statuses(503, Retry_After=asked_for)) as provider, asked(provider.url) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.clock.sleeps_s == [waited_s]
         assert client.throttled_s() == (waited_s if waited_s >= 1 else 0)
 
@@ -203,7 +203,7 @@ async def test_a_wait_until_a_date_is_by_the_providers_clock(status: int) -> Non
         simulated(clock=clock, skew_s=-3600.0, faults=faults) as provider,
         asked(provider.url, clock=clock) as client,
     ):
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert clock.sleeps_s == [pytest.approx(30, abs=2.1)]  # Both dates are cut to whole seconds.
         assert client.throttled_s() == pytest.approx(30, abs=2.2)
 
@@ -251,14 +251,14 @@ async def test_a_429_of_a_login_holds_the_account_too() -> None:
         return web.json_response({"token": "t"}) if request.path == "/token" else paged(request, ["24"], total=1)
 
     async with server(answer) as provider, asked(provider.url, session()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.codes() == ["429", "200", "200"]
         assert client.throttled_s() == pytest.approx(9, abs=0.5)
 
 
 async def test_429s_without_a_time_wait_longer_each() -> None:
     async with server(statuses(429, 429, 429)) as provider, asked(provider.url) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         assert client.clock.sleeps_s == [pytest.approx(each, abs=0.5) for each in (1.5, 3, 6)]
 
 
@@ -286,7 +286,7 @@ async def test_no_more_requests_are_under_way_than_the_ceiling_says(
     async with server(crowd) as provider, asked(provider.url, way(), max_concurrency=ceiling) as client:
         async with asyncio.TaskGroup() as group:
             for _ in range(24):
-                group.create_task(client.client.list_machines({}))
+                group.create_task(client.client.list_machines({}, whole))
         assert crowd.most == ceiling
         assert client.codes(LIST) == ["200"] * 24
         assert client.throttled_s() > 0
@@ -311,7 +311,7 @@ async def test_requests_are_spaced_as_the_rate_says_also_those_that_waited_for_a
     ):
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
-                group.create_task(client.client.list_machines({}))
+                group.create_task(client.client.list_machines({}, whole))
         assert clock.monotonic_s() - came_s[0] >= (count - 1) * gap_s
         assert client.codes() == ["200"] * (count + 1)
 
@@ -347,7 +347,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_timeout_and_asked_for_a
         simulated(clock=SystemClock(), faults=faults) as provider,
         asked(provider.url, timeout_s=0.8) as client,
     ):
-        assert len((await client.client.list_machines({})).machines) == 14
+        assert len((await client.client.list_machines({}, whole)).machines) == 14
         assert client.codes() == ["timeout", "timeout", "200"]
 
 
@@ -356,7 +356,7 @@ async def test_waiting_for_our_own_ceilings_is_not_within_the_timeout() -> None:
     async with server(crowd) as provider, asked(provider.url, max_concurrency=1, timeout_s=0.8) as client:
         async with asyncio.TaskGroup() as group:
             for _ in range(8):
-                group.create_task(client.client.list_machines({}))
+                group.create_task(client.client.list_machines({}, whole))
         assert client.codes() == ["200"] * 8
 
 
@@ -380,4 +380,4 @@ async def test_a_body_just_below_the_ceiling_is_read() -> None:
         return web.Response(body=b"[" + b" " * 999_998 + b"]", headers={"X-Total": "0"})
 
     async with server(answer) as provider, asked(provider.url, max_body_bytes=1_000_000) as client:
-        assert (await client.client.list_machines({})).machines == ()
+        assert (await client.client.list_machines({}, whole)).machines == ()

@@ -22,7 +22,7 @@ from exporter.gigas import (
 )
 from exporter.simulator import FAULTS
 from tests.processes import free_port
-from tests.unit.gigas.clients import Answering, Asked, asked, key, openid, paged, server, session, simulated
+from tests.unit.gigas.clients import Answering, Asked, asked, key, openid, paged, server, session, simulated, whole
 from tests.unit.gigas.doubles import SwiftClock, settled
 
 LIST = "virtual_machines"
@@ -53,7 +53,7 @@ def to(location: str | None, status: int = 302) -> Callable[[web.Request], Await
 
 async def fails(client: AccountClient) -> GigasError:
     with pytest.raises(GigasError) as caught:
-        await client.list_machines({})
+        await client.list_machines({}, whole)
     return caught.value
 
 
@@ -63,7 +63,7 @@ async def fails(client: AccountClient) -> GigasError:
 @WAYS
 async def test_whatever_is_asked_is_a_get_or_a_post_to_a_token_address(way: Callable[[], Credentials]) -> None:
     async with server(provider) as there, asked(there.url, way()) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         await client.client.cpu_stats("24", "-1H")
         client.clock.pass_by(1801)
         await client.client.bw_stats("24", "-1H")
@@ -77,7 +77,7 @@ async def test_whatever_is_asked_is_a_get_or_a_post_to_a_token_address(way: Call
 
 async def test_a_request_says_who_asks_and_what_it_takes() -> None:
     async with server(provider) as there, asked(f"{there.url}/below", user_agent="gigas-exporter/1.2") as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         (request,) = there.seen
         assert request.path == f"/below/account/17893/{LIST}"
         assert request.headers["User-Agent"] == "gigas-exporter/1.2"
@@ -109,7 +109,7 @@ async def test_a_connection_is_used_again_also_after_an_error() -> None:
 
     async with server(answer) as there, asked(there.url, attempts=1) as client:
         for _ in range(6):
-            await asyncio.gather(client.client.list_machines({}), return_exceptions=True)
+            await asyncio.gather(client.client.list_machines({}, whole), return_exceptions=True)
             client.clock.pass_by(60)
         assert len(there.seen) == 6
         assert {each.connection for each in there.seen} == {0}
@@ -123,7 +123,7 @@ async def test_cookies_are_not_kept() -> None:
 
     async with server(answer) as there, asked(there.url.replace("127.0.0.1", "localhost")) as client:
         for _ in range(2):
-            await client.client.list_machines({})
+            await client.client.list_machines({}, whole)
         assert all("Cookie" not in each.headers for each in there.seen)
 
 
@@ -133,7 +133,7 @@ async def test_the_proxy_that_the_environment_names_is_used(monkeypatch: pytest.
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         async with asked("http://api.gigas.invalid") as client:
-            assert len((await client.client.list_machines({})).machines) == 1
+            assert len((await client.client.list_machines({}, whole)).machines) == 1
         monkeypatch.setenv("no_proxy", "api.gigas.invalid")
         async with asked("http://api.gigas.invalid", attempts=1) as client:
             assert isinstance(await fails(client.client), ConnectionFailed)
@@ -205,7 +205,7 @@ async def test_a_redirect_on_the_same_host_is_followed(way: Callable[[], Credent
         return await to(location.replace("{url}", there.url))(request)
 
     async with server(answer) as there, asked(there.url, way()) as client:
-        assert len((await client.client.list_machines({})).machines) == 1
+        assert len((await client.client.list_machines({}, whole)).machines) == 1
         moved, followed = there.seen[-2:]
         assert followed.path == "/v2/list"
         assert followed.authorization == moved.authorization is not None
@@ -240,14 +240,14 @@ async def test_a_login_follows_no_redirect_not_even_on_the_same_host(
 async def test_when_an_answer_was_asked_for_is_told_by_the_providers_clock_and_by_ours(skew_s: float) -> None:
     async with simulated(skew_s=skew_s) as simulation, asked(simulation.url) as client:
         for _ in range(3):
-            listing = await client.client.list_machines({})
+            listing = await client.client.list_machines({}, whole)
             assert listing.asked_at - listing.asked_seen_at == pytest.approx(skew_s, abs=1.1)
             assert listing.asked_seen_at == pytest.approx(client.clock.wall_s(), abs=5)
 
 
 async def test_where_the_clocks_may_agree_our_time_is_taken_as_it_is() -> None:
     async with simulated() as simulation, asked(simulation.url) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert listing.asked_at == listing.asked_seen_at
 
 
@@ -259,7 +259,7 @@ async def test_a_date_that_is_none_or_a_caches_tells_nothing(headers: dict[str, 
         return response
 
     async with server(answer) as there, asked(there.url) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         assert listing.asked_at == listing.asked_seen_at
 
 
@@ -276,7 +276,7 @@ async def test_whatever_goes_wrong_each_request_that_arrives_is_told_once(
         await simulation.faults({"kind": kind, "every": 2, "seconds": 0.1})
         for _ in range(3):
             for call in (
-                client.client.list_machines({}),
+                client.client.list_machines({}, whole),
                 client.client.cpu_stats(vm_id, "-1H"),
                 client.client.bw_stats(vm_id, "-1H"),
             ):
@@ -300,7 +300,7 @@ async def test_a_request_that_is_cancelled_leaves_its_place_to_the_next() -> Non
     async with server(answer) as there, asked(there.url, max_concurrency=1) as client, asyncio.TaskGroup() as group:
         first = group.create_task(client.client.cpu_stats("24", "-1H"))
         await stuck.wait()
-        second = group.create_task(client.client.list_machines({}))
+        second = group.create_task(client.client.list_machines({}, whole))
         await settled()
         assert not second.done()
         first.cancel()
@@ -318,7 +318,7 @@ async def test_how_long_a_request_took_is_told_without_the_time_that_it_waited()
         return await provider(request)
 
     async with server(answer) as there, asked(there.url, clock=clock) as client:
-        await client.client.list_machines({})
+        await client.client.list_machines({}, whole)
         durations_s = [event.duration_s for event in client.events if hasattr(event, "duration_s")]
         assert durations_s == pytest.approx([3, 3], abs=0.5)
 
@@ -419,7 +419,7 @@ async def test_no_failure_shows_a_secret(way: Callable[[], Credentials], login: 
     async with server(answer) as there, asked(there.url, credentials) as client:
         failure, listed = None, None
         try:
-            listed = await client.client.list_machines({})
+            listed = await client.client.list_machines({}, whole)
         except GigasError as error:
             failure = error
         assert (failure is None) == (listing is _broken)
@@ -430,7 +430,7 @@ async def test_no_failure_shows_a_secret(way: Callable[[], Credentials], login: 
 @WAYS
 async def test_passwords_that_the_api_gives_away_are_in_no_listing(way: Callable[[], Credentials]) -> None:
     async with simulated() as simulation, asked(simulation.url, way()) as client:
-        listing = await client.client.list_machines({})
+        listing = await client.client.list_machines({}, whole)
         path = f"{simulation.url}/account/17893/{LIST}"
         async with simulation.session.get(path, headers={"Authorization": "Bearer demo-key"}) as response:
             told = await response.json()

@@ -17,6 +17,7 @@ from exporter.gigas import (
     ClientOptions,
     Credentials,
     Event,
+    MachineDocument,
     OpenIdLogin,
     RequestDone,
     SessionLogin,
@@ -39,7 +40,13 @@ __all__ = [
     "server",
     "session",
     "simulated",
+    "whole",
 ]
+
+
+def whole(document: MachineDocument) -> MachineDocument:
+    """Keep all that is read of a VM."""
+    return document
 
 
 def key(text: str = "demo-key") -> ApiKey:
