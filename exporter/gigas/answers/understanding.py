@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any, TypeVar
 
+from msgspec import MsgspecError
 from msgspec.json import Decoder
 from pydantic import TypeAdapter, ValidationError
 
@@ -40,7 +41,7 @@ def decoded(decoder: Decoder[T], body: bytes) -> T | None:
     """What the decoder makes of it; None where it is not of that shape, whatever is wrong with it."""
     try:
         return decoder.decode(body)
-    except (ValueError, RecursionError):
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
