@@ -112,7 +112,7 @@ def repay(
         denied_until_ms = cell.end_ms
         if cell.end_ms <= before.settled_ms or value is None or complete_ms is None or cell.end_ms > complete_ms:
             continue
-        payment = _payment(series, cell._replace(value=value), manner=manner)
+        payment = _payment(series, replace(cell, value=value), manner=manner)
         if payment is None or (payment.unknown_ms and not manner.estimates):
             continue
         paid += 1
@@ -139,7 +139,7 @@ def forgive(series: Series, *, manner: Manner, until_ms: int, now_ms: int) -> Fo
             lost_ms += min(bucket.end_ms, until_ms) - bucket.start_ms
             kept += within([bucket], until_ms, bucket.end_ms)
         elif bucket.end_ms <= until_ms:
-            kept.append(bucket._replace(asked_ms=max(bucket.asked_ms, bucket.end_ms + manner.settled_after_ms)))
+            kept.append(replace(bucket, asked_ms=max(bucket.asked_ms, bucket.end_ms + manner.settled_after_ms)))
         else:
             kept.append(bucket)
     if kept == series.buckets():

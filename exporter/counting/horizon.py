@@ -65,11 +65,12 @@ def packed(buckets: Iterable[Bucket]) -> Horizon:
     runs: list[tuple[int, int, int, list[int]]] = []
     values: list[int] = []
     reached_ms = width_ms = told_ms = None
-    for start_ms, end_ms, value, asked_ms in buckets:
+    for bucket in buckets:
+        start_ms, end_ms, asked_ms = bucket.start_ms, bucket.end_ms, bucket.asked_ms
         if start_ms == reached_ms and end_ms - start_ms == width_ms and asked_ms == told_ms:
-            values.append(value)
+            values.append(bucket.value)
         else:
-            width_ms, told_ms, values = end_ms - start_ms, asked_ms, [value]
+            width_ms, told_ms, values = end_ms - start_ms, asked_ms, [bucket.value]
             runs.append((start_ms, width_ms, asked_ms, values))
         reached_ms = end_ms
     return horizon_of(
@@ -86,7 +87,7 @@ def unpacked(runs: Iterable[Run]) -> list[Bucket]:
     buckets: list[Bucket] = []
     for start_ms, width_ms, asked_ms, values in runs:
         bounds = bounds_ms(start_ms, width_ms, len(values))
-        buckets += map(Bucket._make, zip(bounds, bounds[1:], values, repeat(asked_ms), strict=False))
+        buckets += map(Bucket, bounds, bounds[1:], values, repeat(asked_ms))
     return buckets
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple, NewType
+from typing import NewType
 
 from msgspec import Struct
 
@@ -30,7 +30,7 @@ def changes_for_ms(span_ms: int) -> int:
     return span_ms * 2 // 3
 
 
-class Bucket(NamedTuple):
+class Bucket(Struct, frozen=True, gc=False):
     """A value in quanta over `[start_ms, end_ms)`, as told by the answer that was asked for at `asked_ms`."""
 
     start_ms: int
@@ -54,7 +54,7 @@ class Window(Struct, frozen=True, gc=False):
 
     @property
     def end_ms(self) -> int:
-        return self.start_ms + self.width_ms * len(self.values)
+        return bounds_ms(self.start_ms, self.width_ms, len(self.values))[-1]  # That is kept by many, and shared so.
 
     @classmethod
     def woken(cls, kept: KeptWindow) -> "Window":

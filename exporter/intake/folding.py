@@ -1,6 +1,7 @@
 """What a reading changes in the record of a VM. Pure: instants are in the reading."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -278,7 +279,13 @@ def _grid(window: Window, *, spans_ms: int, took_ms: int) -> Window:
     """
     count = max(len(window.values), round(spans_ms / window.width_ms))
     start_ms = window.end_ms - count * window.width_ms
-    return Window(start_ms, window.width_ms, (None,) * count, window.asked_ms + took_ms)
+    return Window(start_ms, window.width_ms, _nothing(count), window.asked_ms + took_ms)
+
+
+@lru_cache(16)
+def _nothing(count: int) -> tuple[None, ...]:
+    """VMs share it: it stays with each."""
+    return (None,) * count
 
 
 def _strips(record: VmRecord, reading: TrafficReading) -> Iterator[tuple[Strip, Horizon]]:

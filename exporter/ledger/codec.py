@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from exporter.counting import Bucket, Grid, Horizon, Series, Spell, Window, horizon_of, runs_of
 from exporter.ledger.record import AccountRecord, CpuAccount, InterfaceAccount, ListedVm, VmRecord
@@ -92,11 +93,12 @@ def _tuples(rows: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:
 
 
 _ROWS: _Ways = (_same, _tuples)
+_BUCKET: _Ways = (astuple, lambda row: Bucket(*row))
 _GRID = _Shape(Grid).ways()
 _SPELL = _Shape(Spell).ways()
 _WINDOW = _Shape(Window, values=(_same, tuple)).ways()
 _LIST: _Ways = (lambda kept: _WINDOW[0](Window.woken(kept)), lambda packed: _WINDOW[1](packed).rested())
-_SERIES = _Shape(Series, horizon=(runs_of, _horizon), newest=_optional((_same, Bucket._make)), marks=_ROWS).ways()
+_SERIES = _Shape(Series, horizon=(runs_of, _horizon), newest=_optional(_BUCKET), marks=_ROWS).ways()
 _CPU = _Shape(CpuAccount, series=_SERIES, list=_LIST, denied=_ROWS).ways()
 _INTERFACE = _Shape(InterfaceAccount, receive=_SERIES, transmit=_SERIES, denied=_ROWS).ways()
 _VM = _Shape(

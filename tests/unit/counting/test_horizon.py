@@ -137,8 +137,8 @@ def test_while_no_longer_period_is_known_nothing_is_put_together() -> None:
 
 def test_what_may_change_what_is_in_the_window_and_the_newest_stay_by_themselves() -> None:
     each = nine()
-    early, gap = Bucket(10, 20, 2, 21), Bucket(70, 80, 0, 70)
-    each[1], each[7] = early, gap
+    early, gap = (10, 20, 2, 21), (70, 80, 0, 70)
+    each[1], each[7] = buckets(early, gap)
     expected = [(0, 10, 1, OLD), early, (20, 30, 3, OLD), (30, 60, 15, OLD), (60, 70, 7, OLD), gap, (80, 90, 9, OLD)]
     assert together(each) == expected
     assert together(nine(), until=50) == [(0, 30, 6, OLD), (30, 50, 9, OLD), *plain(nine()[5:])]
