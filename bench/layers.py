@@ -46,7 +46,7 @@ class _Layers:
         return f"{self._url}/account/{truth.ACCOUNT}/{path}?period={SHORTEST}"
 
     async def addresses(self, number: int) -> None:
-        async with self._bare.get(self._address(number), headers={"Authorization": "Bearer key"}) as response:
+        async with self._bare.get(self._address(number)) as response:
             DOCUMENTS[number % 2].decode(await response.read())
 
     async def _sent(self, request: Get) -> bytes:
@@ -89,11 +89,11 @@ async def main() -> None:
         asked = await stack.enter_async_context(provider(vms=_POLLS // 2, step_s=STEP_S))
         options = ClientOptions(url=asked.url, user_agent="bench", max_concurrency=WORKERS)
         session = await stack.enter_async_context(open_session(options))
-        bare = await stack.enter_async_context(aiohttp.ClientSession())
+        bare = await stack.enter_async_context(aiohttp.ClientSession(headers={"Authorization": "Bearer key"}))
         layers = _Layers(options, bare, session)
         kinds: dict[str, Poll] = {
             "a bare aiohttp loop, 40 addresses in turn, decoded": bare_poll(asked.url, bare, decoding=True),
-            "an address of its own for each VM, a credential": layers.addresses,
+            "an address of its own for each VM": layers.addresses,
             "one try, ceilings of time and size": layers.transport,
             "documents as we keep them": layers.documents,
             "addresses made of ids that may hold anything": layers.quoting,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.figures import held, row, spread
 from bench.ticker import Ticker
-from exporter.cli.process import spare_what_is_loaded
+from exporter.app import spare_what_is_loaded
 from exporter.counting import Bucket, Series, Spell, Window, horizon_of
 from exporter.ledger import Batch, CpuAccount, InterfaceAccount, Remembered, SqliteLedger, VmRecord
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import Awaitable, Callable, Sequence
 
 from exporter import __version__
 from exporter.app.core import Core
 from exporter.app.ledgers import forget_unwatched, ledger_of
+from exporter.app.memory import collect_garbage, give_back_what_is_free
 from exporter.app.watch import made_of, session_of
 from exporter.clock import Clock
 from exporter.ledger import Ledger, LedgerFailed, LedgerHeld
@@ -26,7 +26,8 @@ _AGES_EVERY_S = 20.0
 _TRIED_EVERY_S = 1.0
 """How often a standby asks for the ledger: it must take over within seconds (contract)."""
 _TIDIED_EVERY_S = 86_400.0
-_BACKGROUND = ("intake", "page", "clock", "expiry", "ages", "garbage", "reload")
+_GIVEN_BACK_EVERY_S = 60.0
+_BACKGROUND = ("intake", "page", "clock", "expiry", "ages", "garbage", "memory", "reload")
 
 
 class Daemon:
@@ -141,6 +142,7 @@ class Daemon:
             self._expire,
             self._tell_ages,
             self._collect_garbage,
+            self._give_back_memory,
             self._reload_on_request,
         )
         async with asyncio.TaskGroup() as group:
@@ -286,7 +288,12 @@ class Daemon:
     async def _collect_garbage(self) -> None:
         while True:  # The process does not let that happen by itself: it holds the loop.
             await self._clock.sleep(_TIDIED_EVERY_S)
-            gc.collect()
+            collect_garbage()
+
+    async def _give_back_memory(self) -> None:
+        while True:
+            await self._clock.sleep(_GIVEN_BACK_EVERY_S)
+            give_back_what_is_free()
 
     async def _tell_ages(self) -> None:
         while True:

@@ -2,27 +2,20 @@
 
 import asyncio
 import contextlib
-import ctypes
-import gc
 import signal
 from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from exporter import logs
-from exporter.app import Daemon
+from exporter.app import Daemon, share_one_heap, spare_what_is_loaded
 from exporter.clock import SystemClock
 from exporter.ledger import LedgerFailed, LedgerNotOpened
 from exporter.settings import Settings
 from exporter.web import ListenFailed
 
-__all__ = ["ignore_signals", "ready_to_log", "serve", "spare_what_is_loaded", "stop_on_signals"]
+__all__ = ["ignore_signals", "ready_to_log", "serve", "stop_on_signals"]
 
-_NEVER = 10**6
-_MIDDLE = 5
-"""Half of what is usual."""
-_ARENAS = -8
-"""`M_ARENA_MAX` of glibc's mallopt."""
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -48,26 +41,6 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def spare_what_is_loaded() -> None:
-    """Keep the garbage collector from what is loaded by now, which never becomes garbage, and from looking through all
-    that is known again and again: that held the loop for 30 to 98 ms at 2 000 VMs. What has no cycles is freed without
-    it, and cycles die young: of 4 000 requests ten objects are left for the look that the daemon takes once a day.
-    Those of middle age are looked through twice as often, half as many at a time: that held it for 9 ms.
-    """
-    gc.collect()
-    gc.freeze()
-    young, _, _ = gc.get_threshold()
-    gc.set_threshold(young, _MIDDLE, _NEVER)
-
-
-def _share_one_heap() -> None:
-    """Let threads use the heap of the main one, where the C library has more: each keeps free what it once needed, 6 MB
-    in all at 10 000 VMs, and there is nothing that threads would allocate at the same time. Before the first thread.
-    """
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_ARENAS, 1)
-
-
 def _secrets(settings: Settings) -> Iterator[str]:
     for account in settings.accounts:
         for secret in (account.secret(), account.totp_secret()):
@@ -84,7 +57,7 @@ async def serve(
     on_listening: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
-    _share_one_heap()
+    share_one_heap()
     spare_what_is_loaded()
     stop = stop_on_signals()
     daemon = Daemon(

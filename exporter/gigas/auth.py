@@ -104,15 +104,14 @@ class KeySource:
 
     async def present(self, endpoint: str, *, before: Shown | None) -> Shown:
         key = self._reader.read(endpoint)
+        if before is not None and before.probe and before.secret == key:
+            return before
+        # Since when it is shown tells a refusal from one before: what was shown without one may be shown again.
         if self._shown is not None and self._shown.secret == key and not self._refusals.concerns(key):
-            return (
-                self._shown
-            )  # What it is refused for begins with the refusal: since when it is shown is all the same.
+            return self._shown
         if not (key.isascii() and key.isprintable()):
             raise CredentialUnreadable(self._account, endpoint, "the API key holds a character that no key has")
         now_s = self._clock.monotonic_s()
-        if before is not None and before.probe and before.secret == key:
-            return before
         wait_s = self._refusals.wait_s(key, now_s=now_s)
         if wait_s > 0:
             raise CredentialRefused(self._account, endpoint, "the API key was refused; not asked again yet")

@@ -16,7 +16,8 @@ class Deadlines:
         self._lasts_s = lasts_s
         self._running: dict[_Deadline, float] = {}
         """By the order in which they began: when each ends, by the loop's clock."""
-        self._is_set = False
+        self._set_in: asyncio.AbstractEventLoop | None = None
+        """The loop that has the timer; None while nothing needs one."""
 
     def one(self) -> "_Deadline":
         """What is to hold a request (`with`). Raises TimeoutError where that takes too long."""
@@ -25,23 +26,26 @@ class Deadlines:
     def begin(self, deadline: "_Deadline") -> None:
         loop = asyncio.get_running_loop()
         self._running[deadline] = ends_s = loop.time() + self._lasts_s
-        if not self._is_set:
-            self._is_set = True
-            loop.call_at(ends_s, self._end_those_that_passed, loop)
+        if self._set_in is not loop:
+            self._set_timer(loop, ends_s)
 
     def end(self, deadline: "_Deadline") -> None:
         self._running.pop(deadline, None)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, ends_s: float) -> None:
+        loop.call_at(ends_s, self._end_those_that_passed, loop)
+        self._set_in = loop
 
     def _end_those_that_passed(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()
         while self._running:
             deadline, ends_s = next(iter(self._running.items()))
             if ends_s > now_s:
-                loop.call_at(ends_s, self._end_those_that_passed, loop)
+                self._set_timer(loop, ends_s)
                 return
             del self._running[deadline]
             deadline.passed()
-        self._is_set = False
+        self._set_in = None
 
 
 class _Deadline:

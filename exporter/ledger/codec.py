@@ -58,7 +58,10 @@ class _Shape(Generic[_Record]):
         for name, _, unpack in self._others:
             if name in packed:
                 packed[name] = unpack(packed[name])
-        return self._kind(**packed)
+        try:
+            return self._kind(**packed)
+        except TypeError as error:
+            raise TypeError(f"{self._kind.__name__}: {error}") from error
 
     def ways(self) -> _Ways:
         return self.pack, self.unpack

@@ -32,7 +32,8 @@ _RETRY_CREDENTIAL_S = 2.0
 """While a credential is refused, the client asks nothing by itself; so often it may look for a changed secret."""
 
 
-class CollectorRan(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class CollectorRan:
     """Event: a run ended. `failing` of the account's `vms` cannot be looked at, for these `causes`, each named once, in
     order. `error` is one of them if the run failed as a whole. `owing` of them wait for a longer period. A listing
     concerns no single VM: it has none of these.

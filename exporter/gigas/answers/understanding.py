@@ -38,7 +38,9 @@ def _complaint(error: ValidationError) -> str:
 
 
 def decoded(decoder: Decoder[T], body: bytes) -> T | None:
-    """What the decoder makes of it; None where it is not of that shape, whatever is wrong with it."""
+    """What the decoder makes of it; None where it is not of that shape, whatever is wrong with it. What it skips, since
+    nobody asked for it, need not even be text.
+    """
     try:
         return decoder.decode(body)
     except (MsgspecError, UnicodeDecodeError, RecursionError):
@@ -55,16 +57,21 @@ def loads(body: bytes) -> Any:
 
 
 def text(value: object) -> str | None:
-    """A text, or a number as text: ids are strings in one document and numbers in another."""
+    """A text, or a whole number as text: ids are strings in one document and numbers in another."""
     if isinstance(value, str):
         return value if is_encodable(value) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 def truth(value: object) -> bool | None:
     """A boolean, as the provider writes it in one place or another."""
     if isinstance(value, str):
-        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+        return _WORDS.get(value.lower())
     return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
 
 

@@ -101,3 +101,14 @@ async def test_a_thousand_that_end_in_time_set_one_timer(monkeypatch: pytest.Mon
 def test_a_deadline_is_for_a_task() -> None:
     with pytest.raises(RuntimeError), Deadlines(SHORT_S).one():
         pass
+
+
+def test_they_hold_in_another_loop_too() -> None:
+    deadlines = Deadlines(SHORT_S)
+
+    async def in_time() -> None:
+        with deadlines.one():
+            pass
+
+    asyncio.run(in_time())
+    assert asyncio.run(hung(deadlines)) >= SHORT_S

@@ -283,7 +283,10 @@ def test_interfaces_come_in_one_list_or_in_several(traffic: str) -> None:
 
 @pytest.mark.parametrize(
     ("told", "read"),
-    [("true", True), ("false", False), ('"true"', True), ("1", True), ("0", False), ("null", None), ('"?"', None)],
+    [
+        *(("true", True), ("false", False), ("1", True), ("0", False), ("null", None)),
+        *(('"true"', True), ('"Yes"', True), ('"on"', True), ('"no"', False), ('"OFF"', False), ('"?"', None)),
+    ],
 )
 def test_public_is_understood_in_each_of_its_spellings(told: str, read: bool | None) -> None:
     assert bw(f"[[{interface('{}', told)}]]").interfaces[0].public is read
@@ -305,6 +308,23 @@ def test_an_unusable_value_is_refused_and_the_rest_used(data: str, buckets: obje
     read = bw(f"[[{interface(data)}]]")
     assert pairs(read.interfaces[0]) == buckets
     assert read.refused == refused
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [("45", "45"), ('"45"', "45"), ("45.0", "45"), ('"eth0"', "eth0"), ("99999999999999999999", "9" * 20)],
+)
+def test_an_interface_is_known_by_a_text_or_a_whole_number(told: str, read: str) -> None:
+    shown = interface("{}").replace('"interface_id": 45', f'"interface_id": {told}')
+    assert bw(f"[[{shown}]]").interfaces[0].interface_id == read
+
+
+@pytest.mark.parametrize("told", ["45.5", "true", "null", '""', "[45]"])
+def test_an_interface_without_an_id_spoils_the_answer(told: str) -> None:
+    """Left out, it would look like one that is gone."""
+    shown = interface("{}").replace('"interface_id": 45', f'"interface_id": {told}')
+    with pytest.raises(NotUnderstood, match=r"^traffic\.interface_id: string_type$"):
+        bw(f"[[{shown}]]")
 
 
 @pytest.mark.parametrize("public", ["true", '"true"', "null"])
