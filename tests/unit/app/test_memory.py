@@ -18,9 +18,7 @@ def resident_bytes() -> int:
     return int(_STATM.read_text().split()[1]) * resource.getpagesize()
 
 
-@pytest.mark.skipif(
-    not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library gives nothing back: use glibc"
-)
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc")
 @pytest.mark.skipif(not _STATM.exists(), reason="needs Linux' /proc")
 def test_what_is_free_between_what_is_kept_is_given_back() -> None:
     blocks = [bytes(bytearray(BLOCK_BYTES)) for _ in range(BLOCKS)]
