@@ -33,7 +33,7 @@ demo: $(RUN_READY)  ## Run the exporter against a simulated account: http://loca
 
 test: $(READY)  ## Run every test: the fast ones first, then those with real servers and processes.
 	$(PYTEST) exporter --doctest-modules -q --no-header
-	$(PYTEST) $(TESTS) --cov --cov-report=term
+	$(PYTEST) $(TESTS) --durations=20 --cov --cov-report=term
 	EXACTNESS_EXAMPLES=$(HISTORIES) $(PYTEST) tests/property/test_exactness.py
 
 unit: $(READY)  ## Run the unit and property tests only.

@@ -23,7 +23,7 @@ class Plan:
 
 
 FULL = Plan(vms=10_000, step_s=300, scraped_every_s=15)
-SHORT = Plan(vms=1_000, step_s=20, scraped_every_s=5)
+SHORT = Plan(vms=1_000, step_s=12, scraped_every_s=5)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ class Plan:
 
 
 FULL = Plan(vms=(100, 1_000, 10_000), step_s=60, scraped_every_s=15)
-SHORT = Plan(vms=(100, 1_000), step_s=20, scraped_every_s=5)
+SHORT = Plan(vms=(100, 1_000), step_s=12, scraped_every_s=5)
 
 
 async def measure(plan: Plan) -> None:
