@@ -10,7 +10,7 @@ from exporter.counting import (
     TrafficUnit,
     Window,
     bucket_width,
-    enter,
+    entered,
     percent_of,
     to_ms,
     traffic_unit,
@@ -89,8 +89,7 @@ def _series(answer: Answer[BwStats], width_ms: int) -> Iterator[tuple[str, int, 
         buckets = [interface.buckets.get(number, TrafficBucket()) for number in range(_count(document))]
         ways = [each.traffic_in for each in buckets], [each.traffic_out for each in buckets]
         for way, shown in enumerate(ways):
-            values = tuple(None if value is None else enter(value) for value in shown)
-            yield interface.interface_id, way, Window(start_ms, width_ms, values, asked_ms)
+            yield interface.interface_id, way, Window(start_ms, width_ms, entered(shown), asked_ms)
 
 
 def traffic_evidence(finer: Windows, coarser: Windows) -> tuple[TrafficUnit | None, str]:

@@ -1,7 +1,7 @@
 """What can be asked about one account. Nothing here, or below, can change a VM."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -143,14 +143,16 @@ class AccountClient:
 
     async def cpu_stats(self, machine_id: str, period: str) -> Answer[CpuStats]:
         """Ask for the CPU usage of a VM."""
-        path = "virtual_machine", machine_id, "cpu_stats"
-        return await self._get(*path, params={"period": period}, understand=_cpu)
+        return await self._of_machine(machine_id, "cpu_stats", period, _cpu)
 
     async def bw_stats(self, machine_id: str, period: str) -> Answer[BwStats]:
         """Ask for the traffic of a VM's interfaces."""
-        return await self._get(
-            "virtual_machine", machine_id, "bw_stats", params={"period": period}, understand=_traffic
-        )
+        return await self._of_machine(machine_id, "bw_stats", period, _traffic)
+
+    def _of_machine(
+        self, machine_id: str, resource: str, period: str, understand: Understand[T]
+    ) -> Awaitable[Answer[T]]:
+        return self._get("virtual_machine", machine_id, resource, params={"period": period}, understand=understand)
 
     async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
         pages: Pages[T] = Pages(page_size=self._page_size)

@@ -9,7 +9,7 @@ __all__ = ["Deadlines"]
 
 class Deadlines:
     """Give each of many requests equally long: the first to begin is the first to run out of time, so one timer will
-    do. One for each request, set and cancelled, is an eighth of what a poll takes.
+    do. One for each request, set and cancelled, takes a tenth of a poll.
     """
 
     def __init__(self, lasts_s: float) -> None:
