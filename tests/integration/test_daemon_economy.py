@@ -37,7 +37,8 @@ async def test_in_the_steady_state_each_vm_is_asked_about_once_a_bucket_and_one_
         off = vms.keys() - set(running)
         for endpoint in ("cpu_stats", "bw_stats"):
             for vm_id in running:
-                assert 0.7 * buckets - 1 <= counts[f"{endpoint} {vm_id}"] <= 1.4 * buckets + 1, (endpoint, vms[vm_id])
+                # A VM may be too early for some buckets in a row; over a longer time none is (test_pace).
+                assert 0.7 * buckets - 1 <= counts[f"{endpoint} {vm_id}"] <= 2 * buckets + 1, (endpoint, vms[vm_id])
             for vm_id in off:
                 assert counts[f"{endpoint} {vm_id}"] <= buckets / 3 + 1, (endpoint, vms[vm_id])
             together = sum(counts[f"{endpoint} {vm_id}"] for vm_id in running)

@@ -5,6 +5,7 @@ import heapq
 import itertools
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -248,6 +249,14 @@ def test_a_fleet_costs_about_a_request_a_bucket_is_fresh_and_spread_evenly(provi
     assert found.median_age <= 0.25, found
     assert found.p90_age <= 0.5, found
     assert found.peak <= 2.5, found
+
+
+@pytest.mark.parametrize("vms", [10, 100])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_vm_pays_for_what_is_too_early_of_all(provider: str, vms: int) -> None:
+    found = fleet_looks(fleet(PROVIDERS[provider], vms=vms), started=0.5, buckets=MEASURED)
+    of_each = Counter(vm for at, vm in found if at >= SETTLED)
+    assert max(of_each.values()) <= 1.6 * MEASURED, of_each.most_common(3)
 
 
 @pytest.mark.parametrize("provider", ["between bounds", "with a tail", "each VM its own"])
