@@ -56,7 +56,8 @@ class Transport:
                 try:
                     body = await self._body(request, response) if response.status in _SUCCESS else b""
                 finally:
-                    response.release()  # What `async with` does beside that costs a tenth of a poll.
+                    if not response.closed:  # It is where it has ended. `async with` costs a tenth of a poll.
+                        response.release()
                 return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
         except _Ended as ended:
             failure = self._failure(request, ended.error)
@@ -89,20 +90,21 @@ class Transport:
         )
 
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
-        """Read chunk by chunk: the ceiling holds for what a small compressed answer becomes, too."""
-        told_bytes = response.content_length
-        if (
-            told_bytes is not None
-            and told_bytes <= self._largest_bytes
-            and hdrs.CONTENT_ENCODING not in response.headers
-        ):
-            return await response.read()
+        content = response.content
+        # Most come whole, with their headers: to wait for what is there already takes a twentieth of a poll.
+        body = content.read_nowait() if content.is_eof() else await self._waited_for(content)
+        if len(body) > self._largest_bytes:
+            response.close()
+            raise BodyTooLarge(self._account, request.endpoint, f"more than {self._largest_bytes} bytes")
+        return body
+
+    async def _waited_for(self, content: aiohttp.StreamReader) -> bytes:
+        """Read chunk by chunk, up to the ceiling: it holds for what a small compressed answer becomes, too."""
         body = bytearray()
-        async for chunk in response.content.iter_any():
+        async for chunk in content.iter_any():
             body += chunk
             if len(body) > self._largest_bytes:
-                response.close()
-                raise BodyTooLarge(self._account, request.endpoint, f"more than {self._largest_bytes} bytes")
+                break
         return bytes(body)
 
 
