@@ -6,12 +6,9 @@ from exporter.collectors.options import Options
 from exporter.collectors.reading import SHORTEST, InterfaceReading, TrafficReading
 from exporter.counting import Strip, entered, to_ms
 from exporter.fleet import Machine
-from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic, TrafficBucket
+from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic
 
 __all__ = ["Traffic"]
-
-_NO_BUCKET = TrafficBucket()
-
 
 class Traffic:
     """Buckets of bytes, or of bytes per second where the settings say that the provider shows those."""
@@ -40,14 +37,14 @@ class Traffic:
         document = answer.document
         if document.date_from is None or document.date_to is None:
             return ()
-        count = 1 + max([max(interface.buckets, default=-1) for interface in document.interfaces], default=-1)
-        begin_ms, end_ms, asked_ms = to_ms(document.date_from), to_ms(document.date_to), to_ms(answer.asked_at)
+        count, begin_ms, end_ms = document.count, to_ms(document.date_from), to_ms(document.date_to)
+        asked_ms = to_ms(answer.asked_at)
 
         def strip(values: Iterable[float | None]) -> Strip:
             return Strip(begin_ms, end_ms, entered(values), asked_ms, self._per_second)
 
         def reading(interface: InterfaceTraffic) -> InterfaceReading:
-            buckets = [interface.buckets.get(number, _NO_BUCKET) for number in range(count)]
+            buckets = interface.placed(count)
             return InterfaceReading(
                 interface.interface_id,
                 interface.network_id,

@@ -22,7 +22,11 @@ def enter(value: float) -> int:
 
 def entered(values: Iterable[float | None]) -> tuple[int | None, ...]:
     """Return values in quanta, as `enter` does with each; None stays None."""
-    return tuple([None if value is None else round(value * _QUANTA_PER_UNIT) for value in values])
+    return tuple([None if value is None else _rounded(value * _QUANTA_PER_UNIT) for value in values])
+
+
+_rounded = float.__round__
+"""`round`, which looks first for what its argument would have it do: half of its time."""
 
 
 def leave(quanta: int) -> float:

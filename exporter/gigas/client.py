@@ -9,6 +9,7 @@ from random import Random
 from typing import Generic, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from exporter.clock import Clock
 from exporter.gigas.answers import (
@@ -87,7 +88,7 @@ class AccountClient:
         self.account = account
         self.account_id = account_id
         self._base = options.url.rstrip("/")
-        self._account_base = under(self._base, "account", account_id)
+        self._account_url = URL(under(self._base, "account", account_id), encoded=True)
         self._page_size = options.page_size
         self._pages_at_once = max(1, min(options.max_concurrency // _PLACES_PER_PAGE, _MOST_PAGES_AT_ONCE))
         self._clock = clock
@@ -174,7 +175,7 @@ class AccountClient:
         return pages, times[0]
 
     async def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Answer[T]:
-        request = Get.of(self._account_base, *segments, params=params)
+        request = Get.of(self._account_url, *segments, params=params)
         return await self._authentication.make(request.endpoint, partial(self._asker.ask, request, understand))
 
     def _source(self, credentials: Credentials, asker: Asker) -> Source:

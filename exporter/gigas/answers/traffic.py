@@ -27,6 +27,16 @@ class InterfaceTraffic(Struct, frozen=True, gc=False):
     public: bool | None
     buckets: Mapping[int, TrafficBucket]
 
+    def placed(self, count: int) -> list[TrafficBucket]:
+        """So many buckets, each in its place; where the answer has none, one with nothing in it."""
+        if tuple(self.buckets) == _PLACES[:count]:  # As most answers tell them.
+            return list(self.buckets.values())
+        return [self.buckets.get(place, _NOTHING) for place in range(count)]
+
+
+_PLACES = tuple(range(MOST_BUCKETS))
+_NOTHING = TrafficBucket()
+
 
 class BwStats(Struct, frozen=True, gc=False):
     """`duplicates`: interfaces that came twice; the first of each is kept."""
@@ -36,6 +46,11 @@ class BwStats(Struct, frozen=True, gc=False):
     interfaces: tuple[InterfaceTraffic, ...]
     refused: int = 0
     duplicates: int = 0
+
+    @property
+    def count(self) -> int:
+        """For how many buckets there is room, up to the last that any interface has."""
+        return 1 + max([max(interface.buckets, default=-1) for interface in self.interfaces], default=-1)
 
 
 class _Interface(Struct, gc=False):
