@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from exporter.counting import Strip, Window, enter
+from exporter.counting import Strip, Window, enter, leave
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
 from exporter.gigas import TrafficBucket
 
@@ -23,7 +23,7 @@ def strip(text: str, *, start: int = 0, of: int | None = None, asked: int | None
     shown = window(text, start=start, asked=asked)
     last = max((number for number, value in enumerate(shown.values) if value is not None), default=-1)
     end_ms = shown.end_ms if of is None else (start + of) * 1000
-    return Strip(start * 1000, end_ms, shown.values[: last + 1], shown.asked_ms)
+    return Strip(start * 1000, end_ms, [value and leave(value) for value in shown.values[: last + 1]], shown.asked_ms)
 
 
 def buckets(*ways: tuple[float | None, float | None]) -> dict[int, TrafficBucket]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from exporter.collectors import SHORTEST, CpuReading, InterfaceReading, TrafficReading
-from exporter.counting import Grid, Strip
+from exporter.counting import Grid, Strip, leave
 
-__all__ = ["CPU_PERIODS", "EPOCH", "TRAFFIC_PERIODS", "WIDTH_S", "History", "at_s", "grids_of", "number_of"]
+__all__ = ["CPU_PERIODS", "EPOCH", "GRAIN", "TRAFFIC_PERIODS", "WIDTH_S", "History", "at_s", "grids_of", "number_of"]
 
 EPOCH = 1_700_000_000 // 86_400 * 86_400
 """A multiple of every width here."""
@@ -41,10 +41,15 @@ def grids_of(periods: Mapping[str, tuple[int, int]]) -> dict[str, Grid]:
     }
 
 
+GRAIN = 2**20
+"""Values are so many quanta, or several: a double holds them, and their sums and halves."""
+
+
 @dataclass
 class History:
-    """`seed` decides what was. A bucket is published `lags` after its end, no bucket before the one in front of it;
-    for `corrected_after` widths it shows so many `halves` of what it holds in the end. Not published: `unfilled`.
+    """`seed` decides what was, up to `most` grains in a bucket. One is published `lags` after its end, none before the
+    one in front of it; for `corrected_after` widths it shows so many `halves` of what it holds in the end. Not
+    published: `unfilled`.
     """
 
     seed: int
@@ -53,7 +58,7 @@ class History:
     halves: tuple[int, ...] = (2,)
     corrected_after: float = 1.5
     unfilled: int | None = None
-    most: int = 2**60
+    most: int = 2**40
     ends_at: int | None = None
     """From then on nothing happens any more, but for one last bucket in which all that is overcounted is worked off,
     when nothing before it changes any more."""
@@ -70,11 +75,11 @@ class History:
     def final(self, number: int) -> int:
         """What a bucket holds in the end."""
         if self.ends_at is not None and number >= self.ends_at:
-            return 64 * self.most if number == self.last else 0
+            return 64 * self.most * GRAIN if number == self.last else 0
         if self._is_off(number):
             return 0
         chance = Random(f"{self.seed}/{number}")  # noqa: S311 - a made-up life
-        return 0 if chance.random() < self.idle_share else 1 + chance.randrange(self.most)
+        return 0 if chance.random() < self.idle_share else (1 + chance.randrange(self.most)) * GRAIN
 
     def total(self, first: int, end: int) -> int:
         """What the buckets from one to before another hold together in the end."""
@@ -88,7 +93,7 @@ class History:
         """What `bw_stats` answers."""
         steps, count = TRAFFIC_PERIODS[period]
         last = math.floor(at / steps)
-        values = tuple(self._window(range(last - count, last), steps, at))
+        values = list(self._window(range(last - count, last), steps, at))
         begin_ms, end_ms = (round(at_s(number * steps) * 1000) for number in (last - count, last))
         there = 1 + max((place for place, value in enumerate(values) if value is not None), default=-1)
         strip = Strip(begin_ms, end_ms, values[:there], round(at_s(at) * 1000))
@@ -111,7 +116,7 @@ class History:
         return CpuReading(
             account="production",
             vm_id="24",
-            values=tuple(self._window(range(last - count, last), steps, at)),
+            values=list(self._window(range(last - count, last), steps, at)),
             width_ms=steps * WIDTH_S * 1000,
             cores=None,
             refused=0,
@@ -120,7 +125,7 @@ class History:
             period=period,
         )
 
-    def _window(self, buckets: range, steps: int, at: float) -> Iterator[int | None]:
+    def _window(self, buckets: range, steps: int, at: float) -> Iterator[float | None]:
         for bucket in buckets:
             lags = (self.lags[each % len(self.lags)] + (each + 1) * steps for each in range(bucket - 3, bucket + 1))
             published = max(lags)
@@ -138,7 +143,7 @@ class History:
                 value = value * (halves if steps == 1 else min(halves, 2)) // 2
             if steps == 1:
                 self._shown_most[bucket] = max(value, self._shown_most.get(bucket, 0))
-            yield value
+            yield leave(value)
 
     def _is_off(self, number: int) -> bool:
         return any(number in span for span in self.off)

@@ -17,7 +17,7 @@ from exporter.counting import (
     weigh,
 )
 from exporter.fleet import Machine
-from exporter.gigas import Answer, BwStats, CpuStats, TrafficBucket
+from exporter.gigas import Answer, BwStats, CpuStats
 
 __all__ = ["Finding", "Windows", "cores_of", "cpu_finding", "traffic_evidence", "traffic_finding", "windows_of"]
 
@@ -72,12 +72,8 @@ def windows_of(period: str, answers: Mapping[Machine, Answer[BwStats]]) -> Windo
 def _bucket_width_ms(document: BwStats) -> int | None:
     if document.date_from is None or document.date_to is None:
         return None
-    width_s = bucket_width(from_s=document.date_from, to_s=document.date_to, count=_count(document))
+    width_s = bucket_width(from_s=document.date_from, to_s=document.date_to, count=document.count)
     return None if width_s is None else to_ms(width_s)
-
-
-def _count(document: BwStats) -> int:
-    return 1 + max((number for each in document.interfaces for number in each.buckets), default=-1)
 
 
 def _series(answer: Answer[BwStats], width_ms: int) -> Iterator[tuple[str, int, Window]]:
@@ -86,7 +82,7 @@ def _series(answer: Answer[BwStats], width_ms: int) -> Iterator[tuple[str, int, 
         return
     start_ms, asked_ms = to_ms(document.date_from), to_ms(answer.asked_at)
     for interface in document.interfaces:
-        buckets = [interface.buckets.get(number, TrafficBucket()) for number in range(_count(document))]
+        buckets = interface.placed(document.count)
         ways = [each.traffic_in for each in buckets], [each.traffic_out for each in buckets]
         for way, shown in enumerate(ways):
             yield interface.interface_id, way, Window(start_ms, width_ms, entered(shown), asked_ms)

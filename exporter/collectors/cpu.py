@@ -2,7 +2,7 @@
 
 from exporter.collectors.options import Options
 from exporter.collectors.reading import SHORTEST, CpuReading
-from exporter.counting import entered, to_ms, width_of_time_units
+from exporter.counting import to_ms, width_of_time_units
 from exporter.fleet import Machine
 from exporter.gigas import AccountClient, CpuStats
 
@@ -26,9 +26,7 @@ class Cpu:
         return CpuReading(
             account=client.account,
             vm_id=machine.vm_id,
-            values=entered(
-                [None if percent is None else percent / 100 * width_s for percent in answer.document.values]
-            ),
+            values=[None if percent is None else percent / 100 * width_s for percent in answer.document.values],
             width_ms=to_ms(width_s),
             cores=None if self._percent_of == "vm" else max(1, machine.cpus or 1),
             refused=answer.document.refused,

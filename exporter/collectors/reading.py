@@ -1,5 +1,6 @@
 """What a collector brings home: an answer of the provider in our terms, nothing counted yet."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -38,14 +39,14 @@ class InventoryReading(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class CpuReading(Struct, frozen=True, gc=False, kw_only=True):
-    """A list of chunks without times: busy seconds in quanta, None where the answer has nothing usable. They are of the
+    """A list of chunks without times: busy seconds, None where the answer has nothing usable. They are of the
     whole VM, or of one core, of which the VM has `cores` now (None: of the VM). `took_ms`: how long after it was asked
     for the answer began; it was made at some instant between.
     """
 
     account: str
     vm_id: str
-    values: tuple[int | None, ...]
+    values: Sequence[float | None]
     width_ms: int
     cores: int | None
     refused: int

@@ -1,14 +1,15 @@
 """The traffic of one VM's interfaces: a window of buckets."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from exporter.collectors.options import Options
 from exporter.collectors.reading import SHORTEST, InterfaceReading, TrafficReading
-from exporter.counting import Strip, entered, to_ms
+from exporter.counting import Strip, to_ms
 from exporter.fleet import Machine
 from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic
 
 __all__ = ["Traffic"]
+
 
 class Traffic:
     """Buckets of bytes, or of bytes per second where the settings say that the provider shows those."""
@@ -40,8 +41,8 @@ class Traffic:
         count, begin_ms, end_ms = document.count, to_ms(document.date_from), to_ms(document.date_to)
         asked_ms = to_ms(answer.asked_at)
 
-        def strip(values: Iterable[float | None]) -> Strip:
-            return Strip(begin_ms, end_ms, entered(values), asked_ms, self._per_second)
+        def strip(values: Sequence[float | None]) -> Strip:
+            return Strip(begin_ms, end_ms, values, asked_ms, self._per_second)
 
         def reading(interface: InterfaceTraffic) -> InterfaceReading:
             buckets = interface.placed(count)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from exporter.counting.horizon import Horizon, runs_of, unpacked
+from exporter.counting.quantum import entered
 from exporter.counting.window import Window, changes_for_ms
 
 __all__ = ["Strip", "bucket_width", "width_ms"]
@@ -19,23 +20,24 @@ _DAY_S = 86_400.0
 
 
 class Strip(Struct, frozen=True, gc=False):
-    """Values by their number, up to the largest in the whole answer, over `[begin_ms, end_ms)`; None: the answer has
-    none. They are quanta of a bucket, or of a second of it (`per_second`).
+    """Values as told, by their number, up to the largest in the whole answer, over `[begin_ms, end_ms)`; None: the
+    answer has none. They are of a bucket, or of a second of it (`per_second`).
     """
 
     begin_ms: int
     end_ms: int
-    values: tuple[int | None, ...]
+    values: Sequence[float | None]
     asked_ms: int
     per_second: bool = False
 
     def window(self, width_ms: int) -> Window:
         """The strip as buckets of that width.
 
-        >>> Strip(0, 60, (5, 7), asked_ms=60).window(20)
-        Window(start_ms=0, width_ms=20, values=(5, 7), asked_ms=60)
+        >>> from exporter.counting import enter
+        >>> Strip(0, 60, (5.0, 7.0), asked_ms=60).window(20) == Window(0, 20, (enter(5.0), enter(7.0)), asked_ms=60)
+        True
         """
-        values = self.values
+        values = entered(self.values)
         if self.per_second:
             values = tuple(None if value is None else value * width_ms // 1000 for value in values)
         return Window(self.begin_ms, width_ms, values, self.asked_ms)
@@ -50,7 +52,7 @@ def width_ms(strips: Sequence[tuple[Strip, Horizon]], *, grid: Window | None, hi
     the answer begins: a width whose grid it is off is not believed beside one whose grid it is on.
 
     >>> from exporter.counting import NO_RUNS, horizon_of
-    >>> left = Strip(0, 3_600, (5, 6, 7, 8), asked_ms=3_600)
+    >>> left = Strip(0, 3_600, (5.0, 6.0, 7.0, 8.0), asked_ms=3_600)
     >>> width_ms([(left, NO_RUNS)], grid=None, hint_ms=300)
     300
     >>> width_ms([(left, horizon_of(((0, 300, 3_600, (1, 1)),)))], grid=None, hint_ms=300)

@@ -16,6 +16,7 @@ from exporter.counting import (
     complete_until_ms,
     end_hint,
     enter,
+    entered,
     excused,
     forgive,
     next_ask,
@@ -110,7 +111,7 @@ def repay_cpu(record: VmRecord, reading: CpuReading, *, grids: Grids, late_ms: i
     """The record after a list of longer CPU chunks, which end on multiples of their width: a list says no times."""
     known, asked_ms = record.cpu, to_ms(reading.asked_at)
     hint_ms = end_hint(now_ms=asked_ms, width_ms=reading.width_ms, grid=None)
-    told = place(reading.values, width_ms=reading.width_ms, hint_ms=hint_ms, before=None, asked_ms=asked_ms)
+    told = place(entered(reading.values), width_ms=reading.width_ms, hint_ms=hint_ms, before=None, asked_ms=asked_ms)
     if reading.cores is not None:
         told = replace(told, values=tuple(value if value is None else value // reading.cores for value in told.values))
     grid = _grid_of(told) if reading.values else None

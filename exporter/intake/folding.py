@@ -21,6 +21,7 @@ from exporter.counting import (
     changes_for_ms,
     complete_until_ms,
     end_hint,
+    entered,
     fold,
     lateness_ms,
     moved,
@@ -177,7 +178,7 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     now_ms = to_ms(reading.asked_at)
     hint_ms = end_hint(now_ms=now_ms, width_ms=reading.width_ms, grid=record.grid)
     before = known.told if known is not None else None
-    told = place(reading.values, width_ms=reading.width_ms, hint_ms=hint_ms, before=before, asked_ms=now_ms)
+    told = place(entered(reading.values), width_ms=reading.width_ms, hint_ms=hint_ms, before=before, asked_ms=now_ms)
     if known is None:
         window = _of_the_vm(told, None, cores=reading.cores)
         complete_ms = _complete(window, now_ms, late_ms)

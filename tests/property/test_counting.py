@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
-from exporter.counting import Manner, Series, Strip, Window, complete_until_ms, enter, entered, fold, leave
+from exporter.counting import Manner, Series, Strip, Window, complete_until_ms, enter, fold, leave
 from exporter.fleet import Machine
 from exporter.intake.folding import fold_cpu, fold_machine, fold_traffic
 from exporter.ledger import VmRecord
@@ -121,7 +121,7 @@ def traffic(provider: Provider, at: float) -> TrafficReading:
     count = 1 + max((number for number, value in enumerate(values) if value is not None), default=-1)
     begin_ms = EPOCH * 1000 + (last - WINDOW) * width_ms
     asked_at = EPOCH + at * provider.width
-    strip = Strip(begin_ms, EPOCH * 1000 + last * width_ms, entered(values[:count]), round(asked_at * 1000))
+    strip = Strip(begin_ms, EPOCH * 1000 + last * width_ms, values[:count], round(asked_at * 1000))
     return TrafficReading(
         account="production",
         vm_id="24",
@@ -142,7 +142,7 @@ def cpu(provider: Provider, at: float, *, clock_error: float) -> CpuReading:
     return CpuReading(
         account="production",
         vm_id="24",
-        values=() if nothing else tuple(None if value is None else enter(value) for value in values),
+        values=() if nothing else values,
         width_ms=provider.width * 1000,
         cores=None,
         refused=0,
@@ -256,7 +256,7 @@ def test_windows_that_slide_with_the_clock_are_counted_nearly(
     for gap_s in gaps_s:
         now_s += gap_s
         bounds = [now_s - 3_600 + 300 * number for number in range(13)]
-        values = entered([done(min(end, now_s - lag_s)) - done(start) for start, end in itertools.pairwise(bounds)])
+        values = [done(min(end, now_s - lag_s)) - done(start) for start, end in itertools.pairwise(bounds)]
         begin_ms = round((EPOCH + bounds[0]) * 1000)
         strip = Strip(begin_ms, begin_ms + 3_600_000, values, begin_ms + 3_600_000)
         interfaces = (InterfaceReading("45", "1", public=True, receive=strip, transmit=strip),)

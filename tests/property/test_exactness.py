@@ -17,13 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from msgspec.structs import replace
 
 from exporter.collectors import SHORTEST, CpuReading, TrafficReading
-from exporter.counting import Ask, Grid, Series
+from exporter.counting import Ask, Grid, Series, enter
 from exporter.fleet import Machine
 from exporter.intake.arrears import reckon, repay_cpu, repay_traffic
 from exporter.intake.folding import fold_cpu, fold_machine, fold_traffic
 from exporter.ledger import VmRecord
 from exporter.ledger.codec import vm_from, vm_text
-from tests.histories import CPU_PERIODS, TRAFFIC_PERIODS, WIDTH_S, History, at_s, grids_of, number_of
+from tests.histories import CPU_PERIODS, GRAIN, TRAFFIC_PERIODS, WIDTH_S, History, at_s, grids_of, number_of
 
 EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "100"))
 LATE_MS = 3 * WIDTH_S * 1000
@@ -246,7 +246,7 @@ class CountingCpu(Counting):
     grids = grids_of(CPU_PERIODS)
 
     def history(self, **of: object) -> History:
-        busy = {"most": WIDTH_S * 2**40, "halves": (2,), "unfilled": 0}
+        busy = {"most": enter(WIDTH_S) // GRAIN, "halves": (2,), "unfilled": 0}
         return History(**of | busy)  # type: ignore[arg-type]
 
     def reading(self, period: str) -> CpuReading:

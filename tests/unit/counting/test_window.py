@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.counting import Bucket, Strip, Window, bucket_width, enter, leave, packed, width_ms
+from exporter.counting import Bucket, Strip, Window, bucket_width, leave, packed, width_ms
 from tests.builders import strip, window
 
 HOUR = 1_407_060_000
@@ -63,5 +63,5 @@ def test_a_width_seen_before_is_believed_unless_what_is_known_speaks_against_it(
 
 
 def test_rates_become_what_a_bucket_holds() -> None:
-    told = Strip(0, 600_000, (enter(10.0), enter(0.5)), asked_ms=600_000, per_second=True)
+    told = Strip(0, 600_000, (10.0, 0.5), asked_ms=600_000, per_second=True)
     assert [value and leave(value) for value in told.window(300_000).values] == [3_000.0, 150.0]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.collectors import SHORTEST, CpuReading, InterfaceReading, InventoryReading, TrafficReading
-from exporter.counting import enter
 from exporter.fleet import Machine
 from exporter.ledger import Batch, LedgerFailed, MemoryLedger
 from tests.builders import strip
@@ -77,7 +76,7 @@ def chunks(at: float, text: str, **fields: Any) -> CpuReading:
     usual: dict[str, Any] = {"vm_id": "24", "width_ms": 1000 * WIDTH_S, "cores": None, "refused": 0}
     return CpuReading(
         account=ACCOUNT,
-        values=tuple(None if word == "_" else enter(float(word)) for word in text.split()),
+        values=[None if word == "_" else float(word) for word in text.split()],
         asked_at=at,
         asked_seen_at=at,
         **(usual | fields),

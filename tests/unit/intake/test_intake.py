@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from exporter.clock import SystemClock
 from exporter.collectors import CpuReading, InterfaceReading, InventoryReading, Reading, TrafficReading
-from exporter.counting import enter
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm
 from exporter.gigas import BrokenMachine
 from exporter.intake import FleetChanged, FoldFailed, Intake, IntakeEvent, ReadingTaken, Taken
@@ -88,7 +87,7 @@ def listing(*machines: Machine, at: float = 0.0, unreadable: tuple[str | None, .
 
 
 def chunks(text: str, *, at: float, width: float = 10.0, refused: int = 0, cores: int | None = None) -> CpuReading:
-    values = tuple(None if word == "_" else enter(float(word)) for word in text.split())
+    values = [None if word == "_" else float(word) for word in text.split()]
     return CpuReading(
         account=ACCOUNT,
         vm_id="24",
