@@ -31,14 +31,9 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
-    def wall_s(self) -> float:
-        return time.time()
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
+    wall_s = staticmethod(time.time)
+    monotonic_s = staticmethod(time.monotonic)
+    sleep = staticmethod(asyncio.sleep)
 
 
 def let_others_run() -> None:

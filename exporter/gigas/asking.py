@@ -1,7 +1,7 @@
 """A request until it is answered or given up: ceilings, attempts, redirects, events."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, NoReturn, TypeVar
@@ -50,12 +50,12 @@ Authorize = Callable[[], Awaitable[str | None]]
 """The value of `Authorization`; it may log in first."""
 Understand = Callable[[Exchange], Awaitable[T]]
 """The document in an answer. Raises NotUnderstood."""
-Place = Callable[[], AbstractAsyncContextManager[None]]
+Place = Callable[[], Awaitable[AbstractContextManager[None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Asks for one account. `place`: what is held during an attempt."""
+    """Asks for one account. `place`: takes what is held during an attempt."""
 
     account: str
     transport: Transport
@@ -71,11 +71,12 @@ class Asker:
         """Raise GigasError when it is given up; what `authorize` raises goes through untouched."""
         attempt, redirects = 1, 0
         while True:
-            async with self.place():
+            with await self.place():
                 # Before the turn: whoever waits for a login after it would go with all the others that do, at once.
                 # And after it where it took time, since that may be a minute.
                 authorization = await authorize()
-                if await self.limiter.turn():
+                if not self.limiter.takes_turn():
+                    await self.limiter.turn()
                     authorization = await authorize()
                 outcome = await self._attempt(request, authorization, understand)
             if isinstance(outcome, Answer):

@@ -1,12 +1,12 @@
 """What can be asked about one account. Nothing here, or below, can change a VM."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -39,6 +39,8 @@ from exporter.gigas.transport import Exchange, Transport
 __all__ = ["AccountClient", "Listing"]
 
 T = TypeVar("T")
+Asked = Coroutine[Any, Any, Answer[T]]
+"""What asks when it is awaited. Each coroutine around another is a hundredth of a poll."""
 
 _LISTINGS = 3
 """How often a list that does not add up is listed: VMs come and go, but not all the time."""
@@ -68,6 +70,10 @@ async def _cpu(exchange: Exchange) -> CpuStats:
 
 async def _traffic(exchange: Exchange) -> BwStats:
     return read_bw_stats(exchange.body)
+
+
+async def _none_more() -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class AccountClient:
@@ -142,17 +148,15 @@ class AccountClient:
                 await self._clock.sleep(backoff_s(listing, chance=self._random.random()))
         raise ListingInconsistent(self.account, _LIST, f"the pages do not add up: {problem}, {_LISTINGS} times")
 
-    async def cpu_stats(self, machine_id: str, period: str) -> Answer[CpuStats]:
+    def cpu_stats(self, machine_id: str, period: str) -> Asked[CpuStats]:
         """Ask for the CPU usage of a VM."""
-        return await self._of_machine(machine_id, "cpu_stats", period, _cpu)
+        return self._of_machine(machine_id, "cpu_stats", period, _cpu)
 
-    async def bw_stats(self, machine_id: str, period: str) -> Answer[BwStats]:
+    def bw_stats(self, machine_id: str, period: str) -> Asked[BwStats]:
         """Ask for the traffic of a VM's interfaces."""
-        return await self._of_machine(machine_id, "bw_stats", period, _traffic)
+        return self._of_machine(machine_id, "bw_stats", period, _traffic)
 
-    def _of_machine(
-        self, machine_id: str, resource: str, period: str, understand: Understand[T]
-    ) -> Awaitable[Answer[T]]:
+    def _of_machine(self, machine_id: str, resource: str, period: str, understand: Understand[T]) -> Asked[T]:
         return self._get("virtual_machine", machine_id, resource, params={"period": period}, understand=understand)
 
     async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
@@ -174,16 +178,16 @@ class AccountClient:
         await take_pages(pages, ask, at_once=self._pages_at_once)
         return pages, times[0]
 
-    async def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Answer[T]:
+    def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Asked[T]:
         request = Get.of(self._account_url, *segments, params=params)
-        return await self._authentication.make(request.endpoint, partial(self._asker.ask, request, understand))
+        return self._authentication.make(request.endpoint, partial(self._asker.ask, request, understand))
 
     def _source(self, credentials: Credentials, asker: Asker) -> Source:
         if isinstance(credentials, ApiKey):
             return KeySource(credentials, account=self.account, clock=self._clock)
         # A login is made by a call that has a place already. One of its own might never come free: those who have one
         # wait for the login.
-        within = replace(asker, place=nullcontext)
+        within = replace(asker, place=_none_more)
         way: Login
         if isinstance(credentials, SessionLogin):
             way = SessionWay(credentials, base=self._base, account=self.account, asker=within, clock=self._clock)

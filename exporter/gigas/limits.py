@@ -70,16 +70,13 @@ class Limiter:
         """Which part of the operator's ceiling may be under way now: whoever divides places divides those."""
         return self._window.share
 
-    def place(self) -> "_Place":
-        """One of the places, to be held while a request is made (`async with`)."""
-        return self._place
-
-    async def enter(self) -> None:
-        """Take a place; `leave` is to follow. First come, first served."""
+    async def place(self) -> "_Place":
+        """Take one of the places, first come, first served. It is held while a request is made (`with`)."""
         if self._waiting or not self._is_free():
             await self._wait_for_place()
         else:
             self._in_flight += 1
+        return self._place
 
     def leave(self) -> None:
         """Give the place back."""
@@ -87,14 +84,18 @@ class Limiter:
         self._no_scout.set()
         self._admit()
 
-    async def turn(self) -> bool:
-        """Wait until the next request may be sent; return whether that took time. First come, first served."""
+    def takes_turn(self) -> bool:
+        """Take a turn if the next request may be sent at once; return whether that is so."""
         now_s = self._clock.monotonic_s()
         if self._without_turn or self._strikes or self._next_s() > now_s:
-            await self._wait_for_turn(now_s)
-            return True
+            return False
         self._take_turn(now_s, was_held=False, is_late=False)
-        return False
+        return True
+
+    async def turn(self) -> None:
+        """Wait until the next request may be sent. First come, first served."""
+        if not self.takes_turn():
+            await self._wait_for_turn()
 
     def refused(self, *, sent_s: float, retry_after_s: float | None) -> None:
         """Slow the account: the provider answered 429 to a request sent at `sent_s`."""
@@ -141,7 +142,8 @@ class Limiter:
             self._set.take(now_s, is_late=is_late)
         self._learned.took(now_s, was_held=was_held, is_late=is_late)
 
-    async def _wait_for_turn(self, started_s: float) -> None:
+    async def _wait_for_turn(self) -> None:
+        started_s = self._clock.monotonic_s()
         self._without_turn += 1
         try:
             async with self._turns:
@@ -199,17 +201,17 @@ class Limiter:
 
 
 class _Place:
-    """Any place of a limiter: it has no state of its own, so one will do for all."""
+    """Any place of a limiter that was taken: it has no state of its own, so one will do for all."""
 
     __slots__ = ("_limiter",)
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
 
-    async def __aenter__(self) -> None:
-        await self._limiter.enter()
+    def __enter__(self) -> None:
+        """It has been taken."""
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._limiter.leave()

@@ -147,7 +147,7 @@ class Asking:
         loop, limiter = asyncio.get_running_loop(), self.limiter
         jitter_s = min(0.1 * self.round_trip_s, _LARGEST_JITTER_S)
         while loop.time() < until_s:
-            async with limiter.place():
+            with await limiter.place():
                 await limiter.turn()
                 sent_s = loop.time()
                 way_s = (self.round_trip_s + jitter_s * (2 * self.random.random() - 1)) / 2

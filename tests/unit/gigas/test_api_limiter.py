@@ -35,7 +35,7 @@ class Traffic:
         self.most_at_once = 0
 
     async def request(self) -> None:
-        async with self.limiter.place():
+        with await self.limiter.place():
             await self.limiter.turn()
             sent_s = self.clock.monotonic_s()
             self.sent_s.append(sent_s)
@@ -254,7 +254,7 @@ async def test_an_answer_to_a_request_from_before_a_429_gives_nothing_back() -> 
 async def test_a_place_given_to_a_request_that_is_cancelled_at_that_moment_goes_to_the_next() -> None:
     traffic = Traffic(concurrency=1)
     async with asyncio.TaskGroup() as group:
-        async with traffic.limiter.place():
+        with await traffic.limiter.place():
             waits = group.create_task(traffic.request())
             await settled()
         waits.cancel()

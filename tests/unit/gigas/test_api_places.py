@@ -68,7 +68,7 @@ class History:
 
     async def _ask(self, number: int, request: Request) -> None:
         self.came.append(number)
-        async with self.limiter.place():
+        with await self.limiter.place():
             self.at_once += 1
             assert self.at_once <= self.most
             try:
