@@ -6,9 +6,8 @@ from msgspec.structs import replace
 
 from exporter.counting import Strip, Window, enter, leave
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm
-from exporter.gigas import TrafficBucket
 
-__all__ = ["buckets", "cpu", "interface", "machine", "strip", "vm", "window"]
+__all__ = ["cpu", "interface", "machine", "strip", "vm", "window"]
 
 
 def window(text: str, *, start: int = 0, width: int = 10, asked: int | None = None) -> Window:
@@ -24,11 +23,6 @@ def strip(text: str, *, start: int = 0, of: int | None = None, asked: int | None
     last = max((number for number, value in enumerate(shown.values) if value is not None), default=-1)
     end_ms = shown.end_ms if of is None else (start + of) * 1000
     return Strip(start * 1000, end_ms, [value and leave(value) for value in shown.values[: last + 1]], shown.asked_ms)
-
-
-def buckets(*ways: tuple[float | None, float | None]) -> dict[int, TrafficBucket]:
-    """What an answer shows of an interface: (in, out) of one bucket after the other."""
-    return {number: TrafficBucket(*each) for number, each in enumerate(ways)}
 
 
 def machine(**fields: Any) -> Machine:

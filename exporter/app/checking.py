@@ -114,9 +114,8 @@ def _chunks(document: CpuStats) -> str:
 
 
 def _buckets(document: BwStats, width_ms: int | None) -> str:
-    buckets = max((len(interface.buckets) for interface in document.interfaces), default=0)
     each = "" if width_ms is None else f" of {width_ms / 1000:g} s"
-    return f"{len(document.interfaces)} interface(s), {buckets} bucket(s) of traffic{each}"
+    return f"{len(document.interfaces)} interface(s), {document.count} bucket(s) of traffic{each}"
 
 
 async def _unit_of_traffic(

@@ -82,9 +82,7 @@ def _series(answer: Answer[BwStats], width_ms: int) -> Iterator[tuple[str, int, 
         return
     start_ms, asked_ms = to_ms(document.date_from), to_ms(answer.asked_at)
     for interface in document.interfaces:
-        buckets = interface.placed(document.count)
-        ways = [each.traffic_in for each in buckets], [each.traffic_out for each in buckets]
-        for way, shown in enumerate(ways):
+        for way, shown in enumerate((interface.traffic_in, interface.traffic_out)):
             yield interface.interface_id, way, Window(start_ms, width_ms, entered(shown), asked_ms)
 
 

@@ -1,12 +1,10 @@
 """The traffic of one VM's interfaces: a window of buckets."""
 
-from collections.abc import Sequence
-
 from exporter.collectors.options import Options
 from exporter.collectors.reading import SHORTEST, InterfaceReading, TrafficReading
 from exporter.counting import Strip, to_ms
 from exporter.fleet import Machine
-from exporter.gigas import AccountClient, Answer, BwStats, InterfaceTraffic
+from exporter.gigas import AccountClient, Answer, BwStats
 
 __all__ = ["Traffic"]
 
@@ -38,20 +36,17 @@ class Traffic:
         document = answer.document
         if document.date_from is None or document.date_to is None:
             return ()
-        count, begin_ms, end_ms = document.count, to_ms(document.date_from), to_ms(document.date_to)
-        asked_ms = to_ms(answer.asked_at)
-
-        def strip(values: Sequence[float | None]) -> Strip:
-            return Strip(begin_ms, end_ms, values, asked_ms, self._per_second)
-
-        def reading(interface: InterfaceTraffic) -> InterfaceReading:
-            buckets = interface.placed(count)
-            return InterfaceReading(
-                interface.interface_id,
-                interface.network_id,
-                bool(interface.public),
-                receive=strip([bucket.traffic_in for bucket in buckets]),
-                transmit=strip([bucket.traffic_out for bucket in buckets]),
-            )
-
-        return tuple(map(reading, document.interfaces))
+        begin_ms, end_ms, asked_ms = to_ms(document.date_from), to_ms(document.date_to), to_ms(answer.asked_at)
+        per_second = self._per_second
+        return tuple(
+            [
+                InterfaceReading(
+                    told.interface_id,
+                    told.network_id,
+                    bool(told.public),
+                    receive=Strip(begin_ms, end_ms, told.traffic_in, asked_ms, per_second),
+                    transmit=Strip(begin_ms, end_ms, told.traffic_out, asked_ms, per_second),
+                )
+                for told in document.interfaces
+            ]
+        )

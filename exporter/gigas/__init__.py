@@ -5,7 +5,7 @@ attempt is one `RequestDone`; credentials, and what the API itself gives away, a
 room must not know what is done with an answer: it counts nothing, logs nothing and keeps nothing but tokens.
 """
 
-from exporter.gigas.answers import BrokenMachine, BwStats, CpuStats, InterfaceTraffic, MachineDocument, TrafficBucket
+from exporter.gigas.answers import BrokenMachine, BwStats, CpuStats, InterfaceTraffic, MachineDocument
 from exporter.gigas.asking import Answer
 from exporter.gigas.client import AccountClient, Listing
 from exporter.gigas.credentials import ApiKey, Credentials, OpenIdLogin, Secret, SessionLogin
@@ -64,7 +64,6 @@ __all__ = [
     "Throttled",
     "Throttled429",
     "TimedOut",
-    "TrafficBucket",
     "Unauthorized",
     "UnexpectedStatus",
     "open_session",

@@ -19,7 +19,6 @@ from exporter.gigas import (
     RequestDone,
     ServerError,
 )
-from tests.builders import buckets
 from tests.unit.gigas.clients import asked, paged, server, simulated, whole
 from tests.unit.gigas.doubles import SwiftClock, settled
 
@@ -343,13 +342,15 @@ async def test_the_documented_examples_are_read_over_the_wire_as_documented() ->
                 "45",
                 "1",
                 public=True,
-                buckets=buckets((0, 0), (42158.54180338, 130438.94177359999)),
+                traffic_in=[0, 42158.54180338],
+                traffic_out=[0, 130438.94177359999],
             ),
             InterfaceTraffic(
                 "46",
                 "709",
                 public=False,
-                buckets=buckets((9022.86425421, 0), (61278.65241551, 100.937692002)),
+                traffic_in=[9022.86425421, 61278.65241551],
+                traffic_out=[0, 100.937692002],
             ),
         )
         assert [(each.method, each.path, each.query) for each in provider.seen[-2:]] == [
@@ -382,5 +383,5 @@ async def test_values_that_no_bucket_can_hold_are_refused_and_counted_and_the_ot
         assert any(cpu.values)
         traffic = (await client.client.bw_stats(vm_id, "-1H")).document
         assert traffic.refused > 0
-        assert all(interface.buckets for interface in traffic.interfaces)
+        assert all(interface.traffic_in for interface in traffic.interfaces)
         assert client.codes() == ["200", "200"]

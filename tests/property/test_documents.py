@@ -14,7 +14,6 @@ from exporter.gigas.answers import (
     MachineDocument,
     Machines,
     NotUnderstood,
-    TrafficBucket,
     read_bw_stats,
     read_cpu_stats,
     read_machines,
@@ -130,7 +129,8 @@ def test_all_shapes_of_traffic_mean_the_same(buckets: list[tuple[float | None, f
         read_bw_stats(body(lambda each: [each, {}], told, 1)),
     ]
     assert read[0] == read[1] == read[2]
-    assert read[0].interfaces[0].buckets == {number: TrafficBucket(*each) for number, each in enumerate(buckets)}
+    interface = read[0].interfaces[0]
+    assert list(zip(interface.traffic_in, interface.traffic_out, strict=True)) == buckets
 
 
 @given(values=st.lists(st.integers() | st.floats() | st.text(max_size=3) | st.booleans(), max_size=20))

@@ -7,7 +7,7 @@ What the API gives away (passwords, notes) is in none of them, and no complaint 
 from exporter.gigas.answers.cpu import CpuStats, read_cpu_stats
 from exporter.gigas.answers.machines import BrokenMachine, Keep, MachineDocument, Machines, read_machines
 from exporter.gigas.answers.tokens import OpenIdToken, SessionToken, read_openid_token, read_session_token
-from exporter.gigas.answers.traffic import BwStats, InterfaceTraffic, TrafficBucket, read_bw_stats
+from exporter.gigas.answers.traffic import BwStats, InterfaceTraffic, read_bw_stats
 from exporter.gigas.answers.understanding import NotUnderstood
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "NotUnderstood",
     "OpenIdToken",
     "SessionToken",
-    "TrafficBucket",
     "read_bw_stats",
     "read_cpu_stats",
     "read_machines",

@@ -1,41 +1,28 @@
 """`bw_stats`: buckets of both directions for each interface."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
-from exporter.gigas.answers.understanding import NotUnderstood, decoded, loads, number, text, truth
+from exporter.gigas.answers.understanding import NotUnderstood, Number, decoded, loads, number, text, truth
 from exporter.gigas.answers.values import MOST_BUCKETS, Tally, Value
 
-__all__ = ["BwStats", "InterfaceTraffic", "TrafficBucket", "read_bw_stats"]
-
-
-class TrafficBucket(Struct, frozen=True, gc=False):
-    """None for a direction that has nothing usable."""
-
-    traffic_in: Value | None = None
-    traffic_out: Value | None = None
+__all__ = ["BwStats", "InterfaceTraffic", "read_bw_stats"]
 
 
 class InterfaceTraffic(Struct, frozen=True, gc=False):
-    """`buckets`: by their place in the window."""
+    """Both directions by the buckets' places in the window, up to the last that any interface of the answer has; None
+    where there is nothing usable.
+    """
 
     interface_id: str
     network_id: str
     public: bool | None
-    buckets: Mapping[int, TrafficBucket]
-
-    def placed(self, count: int) -> list[TrafficBucket]:
-        """So many buckets, each in its place; where the answer has none, one with nothing in it."""
-        if tuple(self.buckets) == _PLACES[:count]:  # As most answers tell them.
-            return list(self.buckets.values())
-        return [self.buckets.get(place, _NOTHING) for place in range(count)]
-
-
-_PLACES = tuple(range(MOST_BUCKETS))
-_NOTHING = TrafficBucket()
+    traffic_in: list[float | None]
+    traffic_out: list[float | None]
 
 
 class BwStats(Struct, frozen=True, gc=False):
@@ -49,22 +36,31 @@ class BwStats(Struct, frozen=True, gc=False):
 
     @property
     def count(self) -> int:
-        """For how many buckets there is room, up to the last that any interface has."""
-        return 1 + max([max(interface.buckets, default=-1) for interface in self.interfaces], default=-1)
+        """How many buckets are told."""
+        return len(self.interfaces[0].traffic_in) if self.interfaces else 0
+
+
+class _Bucket(Struct, frozen=True, gc=False):
+    traffic_in: Value | None = None
+    traffic_out: Value | None = None
+
+
+_NOTHING = _Bucket()
+_PLACES = tuple(range(MOST_BUCKETS))
 
 
 class _Interface(Struct, gc=False):
     interface_id: int | Annotated[str, Meta(min_length=1)]
     network_id: int | str
-    is_public: bool
-    data: dict[Annotated[int, Meta(ge=0, lt=MOST_BUCKETS)], TrafficBucket]
+    is_public: bool | None
+    data: dict[Annotated[int, Meta(ge=0, lt=MOST_BUCKETS)], _Bucket]
 
 
 class _Told(Struct, gc=False):
     """The documented shape, which nearly every answer has."""
 
-    date_from: int
-    date_to: int
+    date_from: Number
+    date_to: Number
     traffic: list[list[_Interface]]
 
 
@@ -76,20 +72,40 @@ def read_bw_stats(body: bytes) -> BwStats:
     told = decoded(_TOLD, body)
     if told is None:
         return _tolerant(loads(body))
-    interfaces = [
-        InterfaceTraffic(str(each.interface_id), str(each.network_id), each.is_public, each.data)
-        for few in told.traffic
-        for each in few
-    ]
-    kept = _first_of_each(interfaces)
-    return BwStats(number(told.date_from), number(told.date_to), kept, duplicates=len(interfaces) - len(kept))
+    return _bw_stats(told.date_from, told.date_to, [_by_place(each) for few in told.traffic for each in few])
 
 
-def _first_of_each(interfaces: Iterable[InterfaceTraffic]) -> tuple[InterfaceTraffic, ...]:
+def _by_place(told: _Interface) -> InterfaceTraffic:
+    buckets: Iterable[_Bucket] = told.data.values()
+    if tuple(told.data) != _PLACES[: len(told.data)]:  # Most answers tell them in their places.
+        buckets = [told.data.get(place, _NOTHING) for place in range(1 + max(told.data, default=-1))]
+    return InterfaceTraffic(
+        str(told.interface_id),
+        str(told.network_id),
+        told.is_public,
+        [bucket.traffic_in for bucket in buckets],
+        [bucket.traffic_out for bucket in buckets],
+    )
+
+
+def _bw_stats(
+    date_from: float | None, date_to: float | None, told: Sequence[InterfaceTraffic], *, refused: int = 0
+) -> BwStats:
     first: dict[str, InterfaceTraffic] = {}
-    for interface in interfaces:
+    for interface in told:
         first.setdefault(interface.interface_id, interface)
-    return tuple(first.values())
+    count = max([len(interface.traffic_in) for interface in first.values()], default=0)
+    interfaces = tuple([_filled_up(interface, count) for interface in first.values()])
+    return BwStats(date_from, date_to, interfaces, refused, len(told) - len(first))
+
+
+def _filled_up(interface: InterfaceTraffic, count: int) -> InterfaceTraffic:
+    missing = [None] * (count - len(interface.traffic_in))
+    if not missing:
+        return interface
+    return replace(
+        interface, traffic_in=[*interface.traffic_in, *missing], traffic_out=[*interface.traffic_out, *missing]
+    )
 
 
 def _tolerant(told: Any) -> BwStats:
@@ -98,15 +114,8 @@ def _tolerant(told: Any) -> BwStats:
     if "traffic" not in told:
         raise NotUnderstood("traffic: missing")
     tally = Tally()
-    interfaces = [_interface(each, tally) for each in _interfaces(told["traffic"])]
-    kept = _first_of_each(interfaces)
-    return BwStats(
-        number(told.get("date_from")),
-        number(told.get("date_to")),
-        kept,
-        refused=tally.refused,
-        duplicates=len(interfaces) - len(kept),
-    )
+    interfaces = [_by_place(_interface(each, tally)) for each in _interfaces(told["traffic"])]
+    return _bw_stats(number(told.get("date_from")), number(told.get("date_to")), interfaces, refused=tally.refused)
 
 
 def _interfaces(traffic: Any) -> Iterator[Any]:
@@ -122,14 +131,14 @@ def _interfaces(traffic: Any) -> Iterator[Any]:
             yield each
 
 
-def _interface(told: Any, tally: Tally) -> InterfaceTraffic:
+def _interface(told: Any, tally: Tally) -> _Interface:
     # Refused as a whole: an interface left out would look like one that is gone.
     if not isinstance(told, dict):
         raise NotUnderstood("traffic: dict_type")
     interface_id = text(told.get("interface_id"))
     if not interface_id:
         raise NotUnderstood("traffic.interface_id: string_type")
-    return InterfaceTraffic(
+    return _Interface(
         interface_id,
         text(told.get("network_id")) or "",
         truth(told.get("is_public")),
@@ -137,7 +146,7 @@ def _interface(told: Any, tally: Tally) -> InterfaceTraffic:
     )
 
 
-def _buckets(data: Any, tally: Tally) -> Iterator[tuple[int, TrafficBucket]]:
+def _buckets(data: Any, tally: Tally) -> Iterator[tuple[int, _Bucket]]:
     match data:
         case None:
             return
@@ -150,7 +159,7 @@ def _buckets(data: Any, tally: Tally) -> Iterator[tuple[int, TrafficBucket]]:
             raise NotUnderstood("traffic.data: dict_type")
     for index, told in keyed:
         if isinstance(told, dict):
-            yield index, TrafficBucket(tally.value(told.get("traffic_in")), tally.value(told.get("traffic_out")))
+            yield index, _Bucket(tally.value(told.get("traffic_in")), tally.value(told.get("traffic_out")))
         else:
             tally.value("" if told is not None else None)
-            yield index, TrafficBucket()
+            yield index, _NOTHING

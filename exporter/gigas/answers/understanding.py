@@ -2,18 +2,21 @@
 
 import json
 import math
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from msgspec import MsgspecError
+from msgspec import Meta, MsgspecError
 from msgspec.json import Decoder
 from pydantic import TypeAdapter, ValidationError
 
-__all__ = ["NotUnderstood", "decoded", "is_encodable", "loads", "number", "text", "truth", "validated"]
+__all__ = ["NotUnderstood", "Number", "decoded", "is_encodable", "loads", "number", "text", "truth", "validated"]
 
 T = TypeVar("T")
 
 _LARGEST_NUMBER = 1e15
 """No time of this side of the year 30 million, and no count, is larger."""
+
+Number = Annotated[float, Meta(ge=0, le=_LARGEST_NUMBER)]
+"""What `number` takes, where it is written as one."""
 
 
 class NotUnderstood(Exception):

@@ -21,7 +21,6 @@ from exporter.gigas.answers import (
     read_openid_token,
     read_session_token,
 )
-from tests.builders import buckets
 
 _EXAMPLES = Path(__file__).parents[2] / "fixtures" / "gigas"
 _PASSWORD = "rYXtg8cCdLQI"  # Of the example.
@@ -248,13 +247,15 @@ def test_the_documented_traffic_is_read_as_documented() -> None:
             "45",
             "1",
             public=True,
-            buckets=buckets((0, 0), (42158.54180338, 130438.94177359999)),
+            traffic_in=[0, 42158.54180338],
+            traffic_out=[0, 130438.94177359999],
         ),
         InterfaceTraffic(
             "46",
             "709",
             public=False,
-            buckets=buckets((9022.86425421, 0), (61278.65241551, 100.937692002)),
+            traffic_in=[9022.86425421, 61278.65241551],
+            traffic_out=[0, 100.937692002],
         ),
     )
 
@@ -263,8 +264,11 @@ def bw(traffic: str) -> Any:
     return read_bw_stats(f'{{"date_from": 1, "date_to": 2, "traffic": {traffic}}}'.encode())
 
 
-def pairs(interface: InterfaceTraffic) -> dict[int, tuple[float | None, float | None]]:
-    return {number: (each.traffic_in, each.traffic_out) for number, each in interface.buckets.items()}
+NONE = (None, None)
+
+
+def pairs(interface: InterfaceTraffic) -> list[tuple[float | None, float | None]]:
+    return list(zip(interface.traffic_in, interface.traffic_out, strict=True))
 
 
 def interface(data: str, public: str = "true") -> str:
@@ -278,7 +282,7 @@ def test_no_data_is_no_interface(traffic: str) -> None:
 
 @pytest.mark.parametrize("traffic", [f"[[{interface('{}')}]]", f"[{interface('[]')}]", f"[{interface('null')}]"])
 def test_interfaces_come_in_one_list_or_in_several(traffic: str) -> None:
-    assert bw(traffic).interfaces == (InterfaceTraffic("45", "1", public=True, buckets={}),)
+    assert bw(traffic).interfaces == (InterfaceTraffic("45", "1", public=True, traffic_in=[], traffic_out=[]),)
 
 
 @pytest.mark.parametrize(
@@ -295,19 +299,29 @@ def test_public_is_understood_in_each_of_its_spellings(told: str, read: bool | N
 @pytest.mark.parametrize(
     ("data", "buckets", "refused"),
     [
-        ('{"10": {"traffic_in": 1, "traffic_out": 2}, "9": {"traffic_in": 3}}', {10: (1, 2), 9: (3, None)}, 0),
-        ('[{"traffic_in": 1, "traffic_out": 2}, null]', {0: (1, 2), 1: (None, None)}, 0),
-        ('{"0": null, "1": {"traffic_in": null, "traffic_out": 0}}', {0: (None, None), 1: (None, 0)}, 0),
-        ('{"0": {"traffic_in": -1, "traffic_out": 2}}', {0: (None, 2)}, 1),
-        ('{"0": {"traffic_in": "7", "traffic_out": 1e300}}', {0: (None, None)}, 2),
-        ('{"x": {"traffic_in": 1}, "0": {"traffic_in": 1}}', {0: (1, None)}, 1),
-        ('{"0": 5, "70000": {}}', {0: (None, None)}, 2),
+        ('{"10": {"traffic_in": 1, "traffic_out": 2}, "9": {"traffic_in": 3}}', [*[NONE] * 9, (3, None), (1, 2)], 0),
+        ('[{"traffic_in": 1, "traffic_out": 2}, null]', [(1, 2), NONE], 0),
+        ('{"0": null, "1": {"traffic_in": null, "traffic_out": 0}}', [NONE, (None, 0)], 0),
+        ('{"0": {"traffic_in": -1, "traffic_out": 2}}', [(None, 2)], 1),
+        ('{"0": {"traffic_in": "7", "traffic_out": 1e300}}', [NONE], 2),
+        ('{"x": {"traffic_in": 1}, "0": {"traffic_in": 1}}', [(1, None)], 1),
+        ('{"0": 5, "70000": {}}', [NONE], 2),
     ],
 )
 def test_an_unusable_value_is_refused_and_the_rest_used(data: str, buckets: object, refused: int) -> None:
     read = bw(f"[[{interface(data)}]]")
     assert pairs(read.interfaces[0]) == buckets
     assert read.refused == refused
+
+
+def test_all_interfaces_have_room_for_the_last_bucket_of_any() -> None:
+    more = interface('{"1": {"traffic_in": 2}, "10": {"traffic_out": 3}}').replace("45", "46")
+    read = bw(f"""[[{interface('{"0": {"traffic_in": 1}}')}], [{more}]]""")
+    assert read.count == 11
+    assert [pairs(each) for each in read.interfaces] == [
+        [(1, None), *[NONE] * 10],
+        [NONE, (2, None), *[NONE] * 8, (None, 3)],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +345,7 @@ def test_an_interface_without_an_id_spoils_the_answer(told: str) -> None:
 def test_an_interface_that_comes_twice_is_kept_once_and_counted(public: str) -> None:
     first, again = interface('{"0": {"traffic_in": 1}}', public), interface('{"0": {"traffic_in": 2}}', public)
     read = bw(f"[[{first}], [{again}]]")
-    assert pairs(read.interfaces[0]) == {0: (1, None)}
+    assert pairs(read.interfaces[0]) == [(1, None)]
     assert (len(read.interfaces), read.duplicates) == (1, 1)
 
 
