@@ -29,7 +29,7 @@ class _Layers:
 
     def __init__(self, options: ClientOptions, bare: aiohttp.ClientSession, session: aiohttp.ClientSession) -> None:
         self._url, self._bare = options.url, bare
-        self._account_url = URL(f"{options.url}/account/{truth.ACCOUNT}")
+        self._machines_url = URL(f"{options.url}/account/{truth.ACCOUNT}/virtual_machine")
         self._client = our_client(session, options)
         self._asker = self._client._asker  # Its layers are what is measured.
         self._machines = [
@@ -39,8 +39,7 @@ class _Layers:
         self._collectors = [VM_COLLECTORS[name](Options()) for name in ("cpu", "traffic")]
 
     def _get(self, number: int) -> Get:
-        segments = "virtual_machine", truth.vm_id(number // 2), PATHS[number % 2]
-        return Get.of(self._account_url, *segments, params={"period": SHORTEST})
+        return Get.of(self._machines_url, truth.vm_id(number // 2), PATHS[number % 2], query=f"period={SHORTEST}")
 
     def _address(self, number: int) -> str:
         path = f"virtual_machine/{truth.vm_id(number // 2)}/{PATHS[number % 2]}"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from random import Random
 from typing import Any, Generic, TypeVar
 
@@ -31,7 +31,7 @@ from exporter.gigas.logins import OpenIdWay, SessionWay
 from exporter.gigas.options import ClientOptions
 from exporter.gigas.paging import Page, Pages, take_pages, total_of
 from exporter.gigas.provider_clock import ProviderClock
-from exporter.gigas.requests import Get, under
+from exporter.gigas.requests import Get, queried, under
 from exporter.gigas.retry import backoff_s
 from exporter.gigas.tokens import Login, TokenSource
 from exporter.gigas.transport import Exchange, Transport
@@ -62,6 +62,11 @@ class Listing(Generic[T]):
     duplicates: int
     asked_at: float
     asked_seen_at: float
+
+
+@lru_cache(16)
+def _for_period(period: str) -> str:
+    return queried({"period": period})
 
 
 async def _cpu(exchange: Exchange) -> CpuStats:
@@ -95,6 +100,7 @@ class AccountClient:
         self.account_id = account_id
         self._base = options.url.rstrip("/")
         self._account_url = URL(under(self._base, "account", account_id), encoded=True)
+        self._machines_url = URL(under(str(self._account_url), "virtual_machine"), encoded=True)
         self._page_size = options.page_size
         self._pages_at_once = max(1, min(options.max_concurrency // _PLACES_PER_PAGE, _MOST_PAGES_AT_ONCE))
         self._clock = clock
@@ -157,7 +163,8 @@ class AccountClient:
         return self._of_machine(machine_id, "bw_stats", period, _traffic)
 
     def _of_machine(self, machine_id: str, resource: str, period: str, understand: Understand[T]) -> Asked[T]:
-        return self._get("virtual_machine", machine_id, resource, params={"period": period}, understand=understand)
+        request = Get.of(self._machines_url, machine_id, resource, query=_for_period(period))
+        return self._ask(request, understand)
 
     async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
         pages: Pages[T] = Pages(page_size=self._page_size)
@@ -171,15 +178,14 @@ class AccountClient:
 
         async def ask(offset: int, limit: int) -> Page[T]:
             params = {**filters, "limit": str(limit), "offset": str(offset)}
-            answer = await self._get(_LIST, params=params, understand=understand)
+            answer = await self._ask(Get.of(self._account_url, _LIST, query=queried(params)), understand)
             times.append((answer.asked_at, answer.asked_seen_at))
             return answer.document
 
         await take_pages(pages, ask, at_once=self._pages_at_once)
         return pages, times[0]
 
-    def _get(self, *segments: str, params: Mapping[str, str], understand: Understand[T]) -> Asked[T]:
-        request = Get.of(self._account_url, *segments, params=params)
+    def _ask(self, request: Get, understand: Understand[T]) -> Asked[T]:
         return self._authentication.make(request.endpoint, partial(self._asker.ask, request, understand))
 
     def _source(self, credentials: Credentials, asker: Asker) -> Source:

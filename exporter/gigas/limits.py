@@ -82,7 +82,8 @@ class Limiter:
         """Give the place back."""
         self._in_flight -= 1
         self._no_scout.set()
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     def takes_turn(self) -> bool:
         """Take a turn if the next request may be sent at once; return whether that is so."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from exporter.gigas.once import OnceOnly
+
 __all__ = ["ClientOptions", "open_session"]
 
 _MIB = 2**20
@@ -41,6 +43,7 @@ def open_session(options: ClientOptions) -> aiohttp.ClientSession:
         # file has an entry for our host, since we send Authorization ourselves.
         trust_env=False,
         proxy=_proxy_for(URL(options.url)),
+        response_class=OnceOnly,
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from yarl import URL
 
-__all__ = ["Get", "Login", "Request", "TokenAddress", "under"]
+__all__ = ["Get", "Login", "Request", "TokenAddress", "queried", "under"]
 
 
 class TokenAddress(enum.StrEnum):
@@ -28,10 +28,11 @@ class Get(Struct, frozen=True, gc=False):
     url: URL
 
     @classmethod
-    def of(cls, base: URL, *segments: str, params: Mapping[str, str]) -> "Get":
-        """Build the address from segments that may hold anything: an id cannot lead elsewhere."""
-        path = "/".join([base.raw_path.rstrip("/"), *map(_quoted, segments)])
-        query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params.items()])
+    def of(cls, base: URL, *segments: str, query: str = "") -> "Get":
+        """Build the address from segments that may hold anything: an id cannot lead elsewhere. `query`: as `queried`
+        makes it.
+        """
+        path = under(base.raw_path.rstrip("/"), *segments)
         # From its parts, and said to be quoted: what yarl would take apart and quote again is a twentieth of a poll.
         url = URL.build(scheme=base.scheme, authority=base.raw_authority, path=path, query_string=query, encoded=True)
         return cls(segments[-1], url)
@@ -71,6 +72,11 @@ Request = Get | Login
 def under(base: str, *segments: str) -> str:
     """The address of what those segments name there, quoted."""
     return "/".join([base, *map(_quoted, segments)])
+
+
+def queried(params: Mapping[str, str]) -> str:
+    """Names and values as an address asks for them, quoted."""
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params.items()])
 
 
 def _quoted(text: str) -> str:

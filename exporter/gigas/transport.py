@@ -9,6 +9,7 @@ from aiohttp import hdrs
 from exporter.clock import Clock
 from exporter.gigas.deadlines import Deadlines
 from exporter.gigas.errors import BodyTooLarge, GigasError
+from exporter.gigas.once import Ended
 from exporter.gigas.options import ClientOptions
 from exporter.gigas.requests import Get, Request
 from exporter.gigas.translation import translate
@@ -59,7 +60,7 @@ class Transport:
                     if not response.closed:  # It is where it has ended. `async with` costs a tenth of a poll.
                         response.release()
                 return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
-        except _Ended as ended:
+        except Ended as ended:
             failure = self._failure(request, ended.error)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # Running out of time is an OSError, too.
             failure = self._failure(request, error)
@@ -76,9 +77,7 @@ class Transport:
         headers = {} if authorization is None else {hdrs.AUTHORIZATION: authorization}
         # A redirect is followed, or not, by who knows what may go where.
         if isinstance(request, Get):
-            return self._session.get(
-                request.url, headers=headers, allow_redirects=False, timeout=self._timeout, middlewares=(_once,)
-            )
+            return self._session.get(request.url, headers=headers, allow_redirects=False, timeout=self._timeout)
         return self._session.post(
             request.url,
             headers=headers,
@@ -86,7 +85,6 @@ class Transport:
             json=request.json,
             allow_redirects=False,
             timeout=self._timeout,
-            middlewares=(_once,),
         )
 
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
@@ -106,19 +104,3 @@ class Transport:
             if len(body) > self._largest_bytes:
                 break
         return bytes(body)
-
-
-class _Ended(Exception):
-    """The connection ended without an answer."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-
-async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send it once: aiohttp sends a GET a second time by itself, which nobody would count or space."""
-    try:
-        return await send(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Ended(error) from error
