@@ -124,7 +124,8 @@ class Limiter:
         self._learned.answered(now_s, sent_s=sent_s)
         is_full = _USED * self._at_provider() >= self._window.size
         self._window.answered(now_s, sent_s=sent_s, duration_s=duration_s, is_full=is_full)
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     def failed(self, *, sent_s: float) -> None:
         """Know that there was no answer, or one that tells of the provider's own trouble (5xx). Before `leave`."""

@@ -54,11 +54,19 @@ class Transport:
             with self._deadlines.one():
                 response = await self._opened(request, authorization)
                 received_seen_at = self._clock.wall_s()
+                content = response.content
                 try:
-                    body = await self._body(request, response) if response.status in _SUCCESS else b""
+                    if response.status not in _SUCCESS:
+                        body = b""
+                    elif content.is_eof():  # Most come whole, with their headers: waiting takes a twentieth of a poll.
+                        body = content.read_nowait()
+                    else:
+                        body = await self._waited_for(content)
                 finally:
                     if not response.closed:  # It is where it has ended. `async with` costs a tenth of a poll.
                         response.release()
+                if len(body) > self._largest_bytes:
+                    raise BodyTooLarge(self._account, request.endpoint, f"more than {self._largest_bytes} bytes")
                 return Exchange(response.status, response.headers, body, sent_seen_at, received_seen_at)
         except Ended as ended:
             failure = self._failure(request, ended.error)
@@ -86,15 +94,6 @@ class Transport:
             allow_redirects=False,
             timeout=self._timeout,
         )
-
-    async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
-        content = response.content
-        # Most come whole, with their headers: to wait for what is there already takes a twentieth of a poll.
-        body = content.read_nowait() if content.is_eof() else await self._waited_for(content)
-        if len(body) > self._largest_bytes:
-            response.close()
-            raise BodyTooLarge(self._account, request.endpoint, f"more than {self._largest_bytes} bytes")
-        return body
 
     async def _waited_for(self, content: aiohttp.StreamReader) -> bytes:
         """Read chunk by chunk, up to the ceiling: it holds for what a small compressed answer becomes, too."""
