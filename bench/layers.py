@@ -16,7 +16,7 @@ from exporter.collectors import SHORTEST, VM_COLLECTORS, Options
 from exporter.fleet import Machine
 from exporter.gigas import ClientOptions, open_session
 from exporter.gigas.answers import read_bw_stats, read_cpu_stats
-from exporter.gigas.requests import Get
+from exporter.gigas.requests import Get, asking
 from exporter.gigas.transport import Exchange
 
 _POLLS = 3_000
@@ -29,7 +29,7 @@ class _Layers:
 
     def __init__(self, options: ClientOptions, bare: aiohttp.ClientSession, session: aiohttp.ClientSession) -> None:
         self._url, self._bare = options.url, bare
-        self._machines_url = URL(f"{options.url}/account/{truth.ACCOUNT}/virtual_machine")
+        self._machines_url = asking(f"{options.url}/account/{truth.ACCOUNT}/virtual_machine", period=SHORTEST)
         self._client = our_client(session, options)
         self._asker = self._client._asker  # Its layers are what is measured.
         self._machines = [
@@ -39,7 +39,7 @@ class _Layers:
         self._collectors = [VM_COLLECTORS[name](Options()) for name in ("cpu", "traffic")]
 
     def _get(self, number: int) -> Get:
-        return Get.of(self._machines_url, truth.vm_id(number // 2), PATHS[number % 2], query=f"period={SHORTEST}")
+        return Get.of(self._machines_url, truth.vm_id(number // 2), PATHS[number % 2])
 
     def _address(self, number: int) -> str:
         path = f"virtual_machine/{truth.vm_id(number // 2)}/{PATHS[number % 2]}"

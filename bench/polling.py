@@ -111,16 +111,15 @@ def bare_poll(url: str, session: aiohttp.ClientSession, *, decoding: bool) -> Po
         for number in range(2 * VMS)
     ]
 
-    async def fetched(number: int) -> bytes:
+    async def body_only(number: int) -> None:
         async with session.get(targets[number % (2 * VMS)]) as response:
             assert response.status == 200
-            return await response.read()
-
-    async def body_only(number: int) -> None:
-        assert await fetched(number)
+            assert await response.read()
 
     async def decoded(number: int) -> None:
-        DOCUMENTS[number % 2].decode(await fetched(number))
+        async with session.get(targets[number % (2 * VMS)]) as response:
+            assert response.status == 200
+            DOCUMENTS[number % 2].decode(await response.read())
 
     return decoded if decoding else body_only
 

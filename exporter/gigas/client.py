@@ -31,7 +31,7 @@ from exporter.gigas.logins import OpenIdWay, SessionWay
 from exporter.gigas.options import ClientOptions
 from exporter.gigas.paging import Page, Pages, take_pages, total_of
 from exporter.gigas.provider_clock import ProviderClock
-from exporter.gigas.requests import Get, queried, under
+from exporter.gigas.requests import Get, asking, under
 from exporter.gigas.retry import backoff_s
 from exporter.gigas.tokens import Login, TokenSource
 from exporter.gigas.transport import Exchange, Transport
@@ -64,9 +64,9 @@ class Listing(Generic[T]):
     asked_seen_at: float
 
 
-@lru_cache(16)
-def _for_period(period: str) -> str:
-    return queried({"period": period})
+@lru_cache(256)  # So many accounts and periods.
+def _asking_for(machines: str, period: str) -> URL:
+    return asking(machines, period=period)
 
 
 async def _cpu(exchange: Exchange) -> CpuStats:
@@ -99,8 +99,8 @@ class AccountClient:
         self.account = account
         self.account_id = account_id
         self._base = options.url.rstrip("/")
-        self._account_url = URL(under(self._base, "account", account_id), encoded=True)
-        self._machines_url = URL(under(str(self._account_url), "virtual_machine"), encoded=True)
+        self._account = under(self._base, "account", account_id)
+        self._machines = under(self._account, "virtual_machine")
         self._page_size = options.page_size
         self._pages_at_once = max(1, min(options.max_concurrency // _PLACES_PER_PAGE, _MOST_PAGES_AT_ONCE))
         self._clock = clock
@@ -163,8 +163,7 @@ class AccountClient:
         return self._of_machine(machine_id, "bw_stats", period, _traffic)
 
     def _of_machine(self, machine_id: str, resource: str, period: str, understand: Understand[T]) -> Asked[T]:
-        request = Get.of(self._machines_url, machine_id, resource, query=_for_period(period))
-        return self._ask(request, understand)
+        return self._ask(Get.of(_asking_for(self._machines, period), machine_id, resource), understand)
 
     async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
         pages: Pages[T] = Pages(page_size=self._page_size)
@@ -178,7 +177,7 @@ class AccountClient:
 
         async def ask(offset: int, limit: int) -> Page[T]:
             params = {**filters, "limit": str(limit), "offset": str(offset)}
-            answer = await self._ask(Get.of(self._account_url, _LIST, query=queried(params)), understand)
+            answer = await self._ask(Get.of(asking(self._account, **params), _LIST), understand)
             times.append((answer.asked_at, answer.asked_seen_at))
             return answer.document
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from yarl import URL
 
-__all__ = ["Get", "Login", "Request", "TokenAddress", "queried", "under"]
+__all__ = ["Get", "Login", "Request", "TokenAddress", "asking", "under"]
 
 
 class TokenAddress(enum.StrEnum):
@@ -28,13 +28,13 @@ class Get(Struct, frozen=True, gc=False):
     url: URL
 
     @classmethod
-    def of(cls, base: URL, *segments: str, query: str = "") -> "Get":
-        """Build the address from segments that may hold anything: an id cannot lead elsewhere. `query`: as `queried`
-        makes it.
+    def of(cls, base: URL, *segments: str) -> "Get":
+        """Build the address from segments that may hold anything: an id cannot lead elsewhere. `base` comes with the
+        query.
         """
         path = under(base.raw_path.rstrip("/"), *segments)
-        # From its parts, and said to be quoted: what yarl would take apart and quote again is a twentieth of a poll.
-        url = URL.build(scheme=base.scheme, authority=base.raw_authority, path=path, query_string=query, encoded=True)
+        # Said to be quoted, and not taken apart again: that is a twentieth of a poll.
+        url = base.with_path(path, encoded=True, keep_query=True)
         return cls(segments[-1], url)
 
 
@@ -74,9 +74,10 @@ def under(base: str, *segments: str) -> str:
     return "/".join([base, *map(_quoted, segments)])
 
 
-def queried(params: Mapping[str, str]) -> str:
-    """Names and values as an address asks for them, quoted."""
-    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params.items()])
+def asking(base: str, **params: str) -> URL:
+    """The base of addresses that ask for these."""
+    query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params.items()])
+    return URL(f"{base}?{query}" if query else base, encoded=True)
 
 
 def _quoted(text: str) -> str:
