@@ -9,6 +9,7 @@ import asyncio
 import email.utils
 import json
 import time
+from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 from bench import truth
@@ -28,8 +29,7 @@ class _Provider:
         self._asked: list[tuple[float, str, str, int]] = []
 
     def answer(self, target: str) -> bytes:
-        parts = urlsplit(target)
-        words, query = parts.path.split("/"), parse_qs(parts.query)
+        words, query = _parsed(target)
         now_s = time.time()
         if words == ["", "asked"]:
             return _written(now_s, json.dumps(self._asked).encode())
@@ -54,10 +54,20 @@ class _Provider:
         return _written(now_s, b"[" + b",".join(self._machines[offset : offset + limit]) + b"]", headers=paging)
 
 
+@lru_cache(4_096)
+def _parsed(target: str) -> tuple[list[str], dict[str, list[str]]]:
+    parts = urlsplit(target)
+    return parts.path.split("/"), parse_qs(parts.query)
+
+
+@lru_cache(1)
+def _date(at_s: int) -> str:
+    return email.utils.formatdate(at_s, usegmt=True)
+
+
 def _written(now_s: float, body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
-    date = email.utils.formatdate(now_s, usegmt=True)
     head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nDate: {date}\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nDate: {_date(int(now_s))}\r\n"
         f"{headers}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
