@@ -13,7 +13,7 @@ _STEPS = {"-1H": (12, 1), "-1day": (48, 6), "-1M": (373, 24), "-1Y": (366, 288),
 """How many buckets a period shows, and of how many steps each (docs/simulator.md)."""
 _ABSENT, _NULL = 1, 2
 """How the newest bucket of each third VM looks until it is published; of the others it is the documented 0."""
-_KEPT = 256
+_KEPT = 4_096
 """So many documents: who polls a few VMs as fast as possible shall not wait for them to be written again and again."""
 _MACHINE = {
     "updated_at": "2018-05-29T08:20:49",

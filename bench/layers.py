@@ -10,7 +10,7 @@ from yarl import URL
 
 from bench import truth
 from bench.figures import row, spread
-from bench.polling import DOCUMENTS, PATHS, STEP_S, WORKERS, Measured, Poll, bare_poll, our_client
+from bench.polling import DOCUMENTS, PATHS, STEP_S, VMS, WORKERS, Measured, Poll, bare_poll, our_client
 from bench.processes import provider
 from exporter.collectors import SHORTEST, VM_COLLECTORS, Options
 from exporter.fleet import Machine
@@ -19,22 +19,21 @@ from exporter.gigas.answers import read_bw_stats, read_cpu_stats
 from exporter.gigas.requests import Get, asking
 from exporter.gigas.transport import Exchange
 
-_POLLS = 3_000
+_POLLS = 2 * VMS
 _ROUNDS = 5
 _READ: tuple[Callable[[bytes], object], ...] = (read_cpu_stats, read_bw_stats)
 
 
 class _Layers:
-    """A client taken apart. Each poll is of a VM and endpoint of its own, so that no address is known from before."""
+    """A client taken apart."""
 
-    def __init__(self, options: ClientOptions, bare: aiohttp.ClientSession, session: aiohttp.ClientSession) -> None:
-        self._url, self._bare = options.url, bare
+    def __init__(self, options: ClientOptions, session: aiohttp.ClientSession) -> None:
+        self._url = options.url
         self._machines_url = asking(f"{options.url}/account/{truth.ACCOUNT}/virtual_machine", period=SHORTEST)
         self._client = our_client(session, options)
         self._asker = self._client._asker  # Its layers are what is measured.
         self._machines = [
-            Machine(vm_id=truth.vm_id(number), label="web", hostname="web", status="online")
-            for number in range(_POLLS // 2)
+            Machine(vm_id=truth.vm_id(number), label="web", hostname="web", status="online") for number in range(VMS)
         ]
         self._collectors = [VM_COLLECTORS[name](Options()) for name in ("cpu", "traffic")]
 
@@ -44,10 +43,6 @@ class _Layers:
     def _address(self, number: int) -> str:
         path = f"virtual_machine/{truth.vm_id(number // 2)}/{PATHS[number % 2]}"
         return f"{self._url}/account/{truth.ACCOUNT}/{path}?period={SHORTEST}"
-
-    async def addresses(self, number: int) -> None:
-        async with self._bare.get(self._address(number)) as response:
-            DOCUMENTS[number % 2].decode(await response.read())
 
     async def _sent(self, request: Get) -> bytes:
         return (await self._asker.transport.send(request, "Bearer key")).body
@@ -86,14 +81,13 @@ async def _authorized() -> str:
 async def main() -> None:
     """Print each layer with all that stand above it."""
     async with AsyncExitStack() as stack:
-        asked = await stack.enter_async_context(provider(vms=_POLLS // 2, step_s=STEP_S))
+        asked = await stack.enter_async_context(provider(vms=VMS, step_s=STEP_S))
         options = ClientOptions(url=asked.url, user_agent="bench", max_concurrency=WORKERS)
         session = await stack.enter_async_context(open_session(options))
         bare = await stack.enter_async_context(aiohttp.ClientSession(headers={"Authorization": "Bearer key"}))
-        layers = _Layers(options, bare, session)
+        layers = _Layers(options, session)
         kinds: dict[str, Poll] = {
-            "a bare aiohttp loop, 40 addresses in turn, decoded": bare_poll(asked.url, bare, decoding=True),
-            "an address of its own for each VM": layers.addresses,
+            "a bare aiohttp loop, decoded into structs": bare_poll(asked.url, bare, decoding=True),
             "one try, ceilings of time and size": layers.transport,
             "documents as we keep them": layers.documents,
             "addresses made of ids that may hold anything": layers.quoting,

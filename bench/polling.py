@@ -38,7 +38,8 @@ __all__ = [
 ]
 
 WORKERS = 32
-VMS = 20
+VMS = 1_000
+"""Enough that no address is known from before: with a few in turn, yarl keeps what it has taken apart."""
 STEP_S = 300
 PATHS = ("cpu_stats", "bw_stats")
 
