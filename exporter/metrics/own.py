@@ -70,12 +70,16 @@ class Own:
         if accounts is not None:
             collectors = (*self._families.values(), *self._of_process)
             return [_rendered(_Part(each, accounts), openmetrics=openmetrics) for each in collectors]
-        stretches = []
-        for name, ready in self._ready.items():
-            if openmetrics not in ready:
-                ready[openmetrics] = _rendered(self._families[name], openmetrics=openmetrics)
-            stretches.append(ready[openmetrics])
-        return [*stretches, *(_rendered(each, openmetrics=openmetrics) for each in self._of_process)]
+        self.prepare(openmetrics=openmetrics)
+        kept = [ready[openmetrics] for ready in self._ready.values()]
+        return [*kept, *(_rendered(each, openmetrics=openmetrics) for each in self._of_process)]
+
+    def prepare(self, *, openmetrics: bool) -> bool:
+        """Render the families that have changed since they were; return whether any has."""
+        stale = [(name, ready) for name, ready in self._ready.items() if openmetrics not in ready]
+        for name, ready in stale:
+            ready[openmetrics] = _rendered(self._families[name], openmetrics=openmetrics)
+        return bool(stale)
 
     def forget_account(self, account: str) -> None:
         """Drop the series of an account that is not watched any more."""

@@ -232,10 +232,11 @@ class Page:
             sum(len(stretch.deflated) for stretch in (*stretches, *self._joined.values())),
         )
 
-    def prepare(self, selection: Selection, *, openmetrics: bool) -> None:
-        """Render what the daemon says of itself, as far as that has changed: `exposition` has the less to do."""
-        if selection.tells_own and selection.accounts is None:
-            self._own.stretches(openmetrics=openmetrics)
+    def prepare(self, selection: Selection, *, openmetrics: bool) -> bool:
+        """Render what the daemon says of itself, as far as that has changed, so that `exposition` has less to do;
+        return whether there was anything.
+        """
+        return selection.tells_own and selection.accounts is None and self._own.prepare(openmetrics=openmetrics)
 
     def exposition(self, selection: Selection, *, openmetrics: bool, compressed: bool = False) -> Exposition:
         """The last known state, in the format asked for. `compressed`: it is to be written as `gzip_blocks`."""

@@ -34,8 +34,8 @@ class Scrape:
             return web.Response(status=400, text=f"{error}\n")
         openmetrics = prefers_openmetrics(_header(request, "Accept"))
         compressed = accepts_gzip(_header(request, "Accept-Encoding"))
-        self._page.prepare(selection, openmetrics=openmetrics)
-        await self._clock.sleep(0)  # That takes some milliseconds, and so does the rest.
+        if self._page.prepare(selection, openmetrics=openmetrics):
+            await self._clock.sleep(0)  # That took some milliseconds, and so may the rest.
         exposition = self._page.exposition(selection, openmetrics=openmetrics, compressed=compressed)
         headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
         if compressed:
