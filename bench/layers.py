@@ -93,7 +93,7 @@ async def main() -> None:
             "addresses made of ids that may hold anything": layers.quoting,
             "a place, a turn, the provider's clock, events": layers.asking,
             "credentials that may change or be refused": layers.client,
-            "exact integers, strips for counting": layers.collectors,
+            "what is told, in our terms": layers.collectors,
         }
         measured = {name: Measured() for name in kinds}
         for poll in kinds.values():

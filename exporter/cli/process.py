@@ -9,7 +9,7 @@ import click
 
 from exporter import logs
 from exporter.app import Daemon, share_one_heap, spare_what_is_loaded
-from exporter.clock import SystemClock
+from exporter.clock import SystemClock, take_short_turns
 from exporter.ledger import LedgerFailed, LedgerNotOpened
 from exporter.settings import Settings
 from exporter.web import ListenFailed
@@ -59,6 +59,7 @@ async def serve(
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the settings anew. Raises ClickException."""
     share_one_heap()
     spare_what_is_loaded()
+    take_short_turns()
     stop = stop_on_signals()
     daemon = Daemon(
         ready_to_log(settings),
