@@ -7,7 +7,7 @@ RUN_READY := $(VENV)/.run-ready
 # The fast ones first.
 TESTS ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/grafana tests/integration tests/e2e
 # So many arbitrary histories, of traffic and of CPU, after everything else; a hundred of each are among the property tests.
-HISTORIES ?= 1500
+HISTORIES ?= 1000
 PYTEST := $(BIN)/python -m pytest
 PICTURES := grafana/pictures
 

@@ -29,7 +29,7 @@ class _Meter:
 
     def __init__(self) -> None:
         self._ticker = Ticker()
-        self._empty_ms: list[float] = []
+        self._empty_ms: list[tuple[float, float]] = []
         self._begun_cpu_s = self._calibrated_ticks = 0.0
         self._collections_ms: list[float] = []
         self._collecting_since_s = 0.0
@@ -62,7 +62,7 @@ class _Meter:
             "threads_s": _threads_s(),
             "rss_bytes": _status_kib("VmRSS") * 1024,
             "peak_bytes": _status_kib("VmHWM") * 1024,
-            "held_ms": [round(each, 3) for each in self._ticker.take()],
+            "held_ms": [(round(held, 3), round(at_work, 3)) for held, at_work in self._ticker.take()],
             "empty_ms": self._empty_ms,
             "collections_ms": [round(each, 3) for each in self._collections_ms],
         }

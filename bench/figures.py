@@ -17,9 +17,10 @@ def spread(values: Sequence[float], form: str = ".2f") -> str:
     return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
 
 
-def held(values_ms: Sequence[float]) -> str:
-    """How long a loop was held: p50, p99, p99.9 and the longest, milliseconds."""
-    return " / ".join(f"{quantile(values_ms, q):.1f}" for q in (0.5, 0.99, 0.999, 1.0))
+def held(values_ms: Sequence[tuple[float, float]], *, at_work: bool = False) -> str:
+    """How long a loop was held, or its thread `at_work`: p50, p99, p99.9 and the longest, milliseconds."""
+    chosen = [each[at_work] for each in values_ms]
+    return " / ".join(f"{quantile(chosen, q):.1f}" for q in (0.5, 0.99, 0.999, 1.0))
 
 
 def row(what: str, *figures: str) -> None:

@@ -59,8 +59,8 @@ class Report:
     threads_s: dict[str, float]
     rss_bytes: int
     peak_bytes: int
-    held_ms: list[float] = field(repr=False)
-    empty_ms: list[float] = field(repr=False)
+    held_ms: list[tuple[float, float]] = field(repr=False)
+    empty_ms: list[tuple[float, float]] = field(repr=False)
     collections_ms: list[float] = field(repr=False)
 
 

@@ -78,6 +78,7 @@ def _show_holds(plan: Plan, starting: Report, ended: Report, beside: Ticker) -> 
     row(f"{what}: an empty loop, meanwhile", held(beside.held_ms))
     row(f"{what}: first picture of {plan.vms} VMs", held(starting.held_ms))
     row(f"{what}: then, polled and scraped", held(ended.held_ms), "wanted: p99.9 15, max 30")
+    row("of which it was at work, not waiting for a core", held(ended.held_ms, at_work=True))
     for when, report in (("first picture", starting), ("then", ended)):
         longest = max(report.collections_ms, default=0.0)
         row(f"garbage collections, longest and all, ms: {when}", f"{longest:.1f}", f"{sum(report.collections_ms):.0f}")
