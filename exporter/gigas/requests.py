@@ -74,7 +74,7 @@ def under(base: str, *segments: str) -> str:
     return "/".join([base, *map(_quoted, segments)])
 
 
-def asking(base: str, **params: str) -> URL:
+def asking(base: str, /, **params: str) -> URL:
     """The base of addresses that ask for these."""
     query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params.items()])
     return URL(f"{base}?{query}" if query else base, encoded=True)
