@@ -36,10 +36,6 @@ class Prometheus:
         return [line for line in self.server.log().splitlines() if "level=info" not in line and "level=" in line]
 
 
-_ELSEWHERE = ("nice", "-n", "10")
-"""It would decode on another machine: here it shares the cores, and leaves them to the daemon where both want one."""
-
-
 @asynccontextmanager
 async def scraping(url: str, *, count: int, interval_s: int) -> AsyncIterator[Sequence[Prometheus]]:
     """So many servers that scrape that daemon; none, and a row that says so, where Prometheus is not there."""
@@ -58,7 +54,6 @@ async def scraping(url: str, *, count: int, interval_s: int) -> AsyncIterator[Se
             (own / "prometheus.yml").write_text(_configuration(url, interval_s))
             port = free_port()
             command = (
-                *_ELSEWHERE,
                 program,
                 f"--config.file={own / 'prometheus.yml'}",
                 f"--storage.tsdb.path={own / 'data'}",
