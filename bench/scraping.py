@@ -117,10 +117,10 @@ async def _serve(folder: Path, vms: int) -> None:
         spent_ms[f"the page rendered after {share:.2%} of the VMs were polled"] = [
             await _refreshed_ms(page, fleet, share) for _ in range(5)
         ]
-    text = b"".join(page.exposition(Selection(), openmetrics=False).blocks)
+    text = b"".join((await page.exposition(Selection(), openmetrics=False)).blocks)
     (folder / "page.txt").write_bytes(text)
     spent_ms["what the daemon says of itself, if all of it has changed"] = [_own_ms(own) for _ in range(30)]
-    spent_ms["a page put together, plain"] = [_put_together_ms(page, Selection()) for _ in range(30)]
+    spent_ms["a page put together, plain"] = [await _put_together_ms(page, Selection()) for _ in range(30)]
     server = Server(page=page, fleet=fleet, clock=clock, version="bench")
     server.serve_at("/metrics", reload=None)
     (url,) = await server.start([("127.0.0.1", 0)])
@@ -159,7 +159,7 @@ def _own_ms(own: Own) -> float:
         if isinstance(family, OwnFamily):
             _metric(own, family)  # Whoever asks for it is taken to change it.
     started_s = time.perf_counter()
-    own.stretches(openmetrics=False)
+    list(own.stretches(openmetrics=False))
     return 1000 * (time.perf_counter() - started_s)
 
 
@@ -169,9 +169,9 @@ def _metric(own: Own, family: OwnFamily) -> Gauge | Counter | Histogram:
     return own.counter(family.name) if family.type == "counter" else own.histogram(family.name)
 
 
-def _put_together_ms(page: Page, selection: Selection) -> float:
+async def _put_together_ms(page: Page, selection: Selection) -> float:
     started_s = time.perf_counter()
-    assert page.exposition(selection, openmetrics=False).blocks
+    assert (await page.exposition(selection, openmetrics=False)).blocks
     return 1000 * (time.perf_counter() - started_s)
 
 

@@ -9,7 +9,7 @@ from exporter.app.core import Core
 from exporter.app.ledgers import forget_unwatched, ledger_of
 from exporter.app.memory import collect_garbage, give_back_what_is_free
 from exporter.app.watch import made_of, session_of
-from exporter.clock import Clock
+from exporter.clock import Clock, Stint
 from exporter.ledger import Ledger, LedgerFailed, LedgerHeld
 from exporter.schedule import Jobs, supervise
 from exporter.settings import AccountSettings, ConfigurationError, Settings, parse_listen_address
@@ -282,8 +282,7 @@ class Daemon:
     async def _expire(self) -> None:
         while True:
             await self._clock.sleep(_EXPIRE_EVERY_S)
-            while not self._core.fleet.expire(now_s=self._clock.wall_s()):
-                await self._clock.sleep(0)
+            await self._core.fleet.expire(Stint(self._clock), now_s=self._clock.wall_s())
 
     async def _collect_garbage(self) -> None:
         while True:  # The process does not let that happen by itself: it holds the loop.

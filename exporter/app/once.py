@@ -34,7 +34,7 @@ async def collect_once(settings: Settings, *, clock: Clock) -> tuple[bytes, dict
     await core.page.refresh()
     names = [account.name for account in settings.accounts]
     failed = {name: error for name, error in zip(names, errors, strict=True) if error is not None}
-    return b"".join(core.page.exposition(Selection(), openmetrics=False).blocks), failed
+    return b"".join((await core.page.exposition(Selection(), openmetrics=False)).blocks), failed
 
 
 async def _collect(

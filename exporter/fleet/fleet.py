@@ -6,6 +6,7 @@ from types import MappingProxyType
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from exporter.clock import Stint
 from exporter.fleet.expiry import aged
 from exporter.fleet.vm import Vm
 
@@ -38,8 +39,8 @@ class Change(Struct, frozen=True, gc=False):
     membership: bool
 
 
-_STEP = 500
-"""Some 15 µs each."""
+_LOOKED_AT_ONCE = 1_000
+"""To see that a VM has not aged takes 0.1 µs."""
 
 
 class Fleet:
@@ -100,12 +101,17 @@ class Fleet:
             ids = frozenset(vm.machine.vm_id for vm in news)
             self._tell(Change(account, ids, membership=born or bool(dropped)))
 
-    def expire(self, *, now_s: float) -> bool:
-        """Withdraw what time alone has made stale, of so many VMs as one step may take; return whether that was all."""
-        stale = [vm for vms in self._vms.values() for vm in vms.values() if vm.ages_at <= now_s]
-        for vm in stale[:_STEP]:
-            self.replace(vm.account, [aged(vm, now_s=now_s)])
-        return len(stale) <= _STEP
+    async def expire(self, stint: Stint, *, now_s: float) -> None:
+        """Withdraw what time alone has made stale."""
+        for account, vms in tuple(self._vms.items()):
+            known = tuple(vms.values())
+            for first in range(0, len(known), _LOOKED_AT_ONCE):
+                await stint.part_done()
+                for vm in known[first : first + _LOOKED_AT_ONCE]:
+                    if vm.ages_at <= now_s:
+                        await stint.part_done()
+                        if self._vms.get(account, {}).get(vm.machine.vm_id) is vm:
+                            self.replace(account, [aged(vm, now_s=now_s)])
 
     def _tell(self, change: Change) -> None:
         for subscriber in self._subscribers:

@@ -1,6 +1,5 @@
 """What can be asked about one account. Nothing here, or below, can change a VM."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import aiohttp
 from yarl import URL
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Stint
 from exporter.gigas.answers import (
     BrokenMachine,
     BwStats,
@@ -167,12 +166,11 @@ class AccountClient:
 
     async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
         pages: Pages[T] = Pages(page_size=self._page_size)
-        reading = asyncio.Lock()  # One after the other: eight steps in one lap of the loop would be a long lap.
         times: list[tuple[float, float]] = []  # Those of the first page come first: it is asked for alone.
 
         async def understand(exchange: Exchange) -> Page[T]:
-            async with reading:
-                machines = await read_machines(exchange.body, keep, give_way=partial(self._clock.sleep, 0))
+            await self._clock.give_way()  # Of several pages that came together one is read in each lap.
+            machines = await read_machines(exchange.body, keep, Stint(self._clock))
             return Page(machines, total_of(exchange.headers))
 
         async def ask(offset: int, limit: int) -> Page[T]:

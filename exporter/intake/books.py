@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import fields, replace
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Stint
 from exporter.counting import Grid
 from exporter.fleet import Machine
 from exporter.intake.events import CommitFailed, Committed
@@ -133,16 +133,18 @@ class Books:
         }
         batch = self._batch(listed)
         vms = sum(len(records) for records in batch.changed.values())
-        started_s = self._clock.monotonic_s()
+        started_s, failure = self._clock.monotonic_s(), None
         try:
             await self._ledger.commit(batch)
         except LedgerFailed as error:
-            self._on_event(CommitFailed(str(error), vms))
-        else:
-            self._written(batch, listed)
-            duration_s = self._clock.monotonic_s() - started_s
-            self._on_event(Committed(vms, duration_s, self._ledger.size_bytes))
-        self.pause_s = min(_LONGEST_PAUSE_S, _SHARE * (self._clock.monotonic_s() - started_s))
+            failure = str(error)
+        duration_s = self._clock.monotonic_s() - started_s
+        self.pause_s = min(_LONGEST_PAUSE_S, _SHARE * duration_s)
+        if failure is not None:
+            self._on_event(CommitFailed(failure, vms))
+            return
+        await self._written(batch, listed)
+        self._on_event(Committed(vms, duration_s, self._ledger.size_bytes))
 
     async def flush(self) -> None:
         """Try once more to have remembered what could not be written."""
@@ -164,18 +166,23 @@ class Books:
             gone={key: tuple(book.gone) for key, book in books if book.gone},
         )
 
-    def _written(self, batch: Batch, listed: Mapping[str, "_Listed"]) -> None:
+    async def _written(self, batch: Batch, listed: Mapping[str, "_Listed"]) -> None:
         """Forget what was to be written, apart from what has changed again meanwhile."""
+        stint = Stint(self._clock)
         for key in batch.accounts:
             self._books[key].account_changed = self._books[key].account is not batch.accounts[key]
         for key, records in batch.changed.items():
             book = self._books[key]
-            book.changed -= {each.vm_id for each in records if book.records.get(each.vm_id) is each}
+            for each in records:
+                if book.records.get(each.vm_id) is each:
+                    book.changed.discard(each.vm_id)
+                await stint.part_done()
         for key, shown in listed.items():
-            known = self._books[key].listed
-            self._books[key].listed_changed -= {
-                vm_id for vm_id, each in shown.machines.items() if known.get(vm_id) is each
-            }
+            book = self._books[key]
+            for vm_id, machine in shown.machines.items():
+                if book.listed.get(vm_id) is machine:
+                    book.listed_changed.discard(vm_id)
+                await stint.part_done()
         for key, gone in batch.gone.items():
             self._books[key].gone -= set(gone)
 

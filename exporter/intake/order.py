@@ -5,6 +5,7 @@ list that was placed without knowing that would stay beside the grid for good. B
 usage must.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from exporter.collectors import CpuReading, TrafficReading
@@ -22,10 +23,11 @@ class Order:
         self._waiting: dict[_Key, CpuReading] = {}
         self._released: list[CpuReading] = []
 
-    def of(self, readings: Iterable[CpuReading | TrafficReading]) -> Iterator[CpuReading | TrafficReading]:
-        """The readings that may be taken now, those that have waited for one of them behind it."""
+    def of(self, readings: deque[CpuReading | TrafficReading]) -> Iterator[CpuReading | TrafficReading]:
+        """Take out the readings that may be taken now, those that have waited for one of them behind it."""
         yield from self._drained()
-        for reading in readings:
+        while readings:
+            reading = readings.popleft()
             key = reading.account, reading.vm_id
             if isinstance(reading, TrafficReading):
                 yield reading

@@ -1,14 +1,13 @@
 """Takes readings in the order of their arrival: fold, commit, publish."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TypeVar
 
 from msgspec.structs import replace
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Stint
 from exporter.collectors import LONGER, SHORTEST, InventoryReading, Reading, TrafficReading, nothing_told
 from exporter.fleet import AccountView, Fleet, Machine, Outcome, Vm, aged, is_running
 from exporter.intake.books import Book, Books
@@ -23,18 +22,10 @@ __all__ = ["Intake"]
 
 _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
-_STEP = 8
-"""Readings or machines taken before others may run: up to 0.4 ms each. Whoever else has a step to do in the same lap of
-the loop holds it as well.
-"""
-_LISTED_STEP = 200
-"""Machines of a listing that are compared with what is known: some 10 µs each."""
 _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
 _PROBED_WIDTHS = 6
 """Where a longer period has not shown yet how it looks, one VM is asked again after so many of the shortest widths."""
-
-_Each = TypeVar("_Each")
 
 
 class Intake:
@@ -71,12 +62,11 @@ class Intake:
         self._order.know(view.name, (vm_id for vm_id, record in book.records.items() if record.cpu is not None))
         if book.account.listed:
             self._fleet.set_account(replace(view, listed=True))
-        for machines in _steps(tuple(book.listed[vm_id] for vm_id in book.records if vm_id in book.listed)):
-            self._fleet.replace(
-                view.name,
-                [self._shown(book.records[each.vm_id], _listed(None, view.name, each)) for each in machines],
-            )
-            await self._clock.sleep(0)
+        stint = Stint(self._clock)
+        for machine in tuple(book.listed[vm_id] for vm_id in book.records if vm_id in book.listed):
+            vm = self._shown(book.records[machine.vm_id], _listed(None, view.name, machine))
+            self._fleet.replace(view.name, [vm])
+            await stint.part_done()
         if book.records:
             self._on_event(Restored(view.name, len(book.records)))
 
@@ -116,23 +106,25 @@ class Intake:
     async def run(self) -> None:
         """Take readings until cancelled. What has been taken from the queue is always published."""
         while True:
-            readings = [await self._queue.get()]
+            readings, taken = deque([await self._queue.get()]), 1
             try:
                 await self._clock.sleep(self._books.pause_s)
                 while not self._queue.empty():
                     readings.append(self._queue.get_nowait())
+                    taken += 1
                 await self._take(readings)
             finally:
-                for _ in readings:
+                for _ in range(taken):
                     self._queue.task_done()
 
-    async def _take(self, readings: Iterable[Reading]) -> None:
-        statistics: list[Statistics] = []
-        for reading in readings:
+    async def _take(self, readings: deque[Reading]) -> None:
+        """Each leaves as soon as it can: to free those of a second together held the loop for three steps more."""
+        statistics: deque[Statistics] = deque()
+        while readings:
+            reading = readings.popleft()
             self._ahead_s[reading.account] = reading.asked_at - reading.asked_seen_at
             if isinstance(reading, InventoryReading):
                 await self._take_statistics(statistics)
-                statistics = []
                 await self._take_listing(reading)
             else:
                 statistics.append(reading)
@@ -143,17 +135,19 @@ class Intake:
         view = self._fleet.account(account)
         return None if view is None else self._books.get(view.key)
 
-    async def _take_statistics(self, readings: list[Statistics]) -> None:
-        entries: list[Entry] = []
-        for few in _steps(tuple(self._order.of(readings))):
-            entries += [entry for entry in map(self._enter, few) if entry is not None]
-            await self._clock.sleep(0)
+    async def _take_statistics(self, readings: deque[Statistics]) -> None:
+        entries: deque[Entry] = deque()
+        stint = Stint(self._clock)
+        for each in self._order.of(readings):
+            if (entry := self._enter(each)) is not None:
+                entries.append(entry)
+            await stint.part_done()
         if entries:
             await self._books.commit()
-        for some in _steps(entries):
-            for entry in some:
-                self._publish_statistics(entry)
-            await self._clock.sleep(0)
+        stint = Stint(self._clock)
+        while entries:
+            self._publish_statistics(entries.popleft())
+            await stint.part_done()
 
     def _enter(self, reading: Statistics) -> Entry | None:
         """Enter a reading into its book; None where it is about nothing that is known (any more)."""
@@ -209,30 +203,31 @@ class Intake:
             return
         renamed: list[tuple[str, str]] = []
         news: set[str] = set()
-        for machines in _steps(reading.machines, _LISTED_STEP):
-            for machine in machines:
-                before = book.records.get(machine.vm_id)
-                record = fold_machine(
-                    before,
-                    machine,
-                    asked_at=reading.asked_at,
-                    asked_seen_at=reading.asked_seen_at,
-                    listed_before=view.listed,
-                )
-                if record is not before:
-                    book.put(record)
-                if book.put_listed(machine) or record is not before:
-                    news.add(machine.vm_id)
-                if before is not None and before.name != record.name:
-                    renamed.append((before.name, record.name))
-                if before is not None and (lasted_s := _lock_ended(before, record, reading.asked_seen_at)) is not None:
-                    self._on_event(LockEnded(reading.account, machine.vm_id, lasted_s))
-            await self._clock.sleep(0)
+        stint = Stint(self._clock)
+        for machine in reading.machines:
+            before = book.records.get(machine.vm_id)
+            record = fold_machine(
+                before,
+                machine,
+                asked_at=reading.asked_at,
+                asked_seen_at=reading.asked_seen_at,
+                listed_before=view.listed,
+            )
+            if record is not before:
+                book.put(record)
+            if book.put_listed(machine) or record is not before:
+                news.add(machine.vm_id)
+            if before is not None and before.name != record.name:
+                renamed.append((before.name, record.name))
+            if before is not None and (lasted_s := _lock_ended(before, record, reading.asked_seen_at)) is not None:
+                self._on_event(LockEnded(reading.account, machine.vm_id, lasted_s))
+            await stint.part_done()
         absent = _absent(book.records, reading)
         for record in absent:
             book.put(record)
         gone = [record.vm_id for record in absent if record.absences >= _ABSENCES]
         book.drop(gone)
+        await stint.part_done()
         book.note_listed()
         self._order.forget(reading.account, gone)
         await self._books.commit()
@@ -250,32 +245,30 @@ class Intake:
         self._fleet.replace(reading.account, (), leaving)
         is_anew = self._stale_after_shown_s.get(reading.account) != self.stale_after_s
         self._stale_after_shown_s[reading.account] = self.stale_after_s
-        listed = [machine.vm_id for machine in reading.machines]
-        shown = [vm_id for vm_id in listed if is_anew or vm_id in news or vm_id not in before]
-        for few in _steps(shown):
+        born = []
+        stint = Stint(self._clock)
+        for machine in reading.machines:
+            vm_id = machine.vm_id
             if self._book(reading.account) is not book:
                 return  # It went, or became another account of the provider's, meanwhile.
-            self._fleet.replace(
-                reading.account,
-                [
-                    self._shown(records[vm_id], _listed(before.get(vm_id), reading.account, book.listed[vm_id]))
-                    for vm_id in few
-                ],
-            )
-            await self._clock.sleep(0)
+            if is_anew or vm_id in news or vm_id not in before:
+                vm = self._shown(records[vm_id], _listed(before.get(vm_id), reading.account, book.listed[vm_id]))
+                self._fleet.replace(reading.account, [vm])
+                if vm_id not in before:
+                    born.append(machine.name)
+            await stint.part_done()
         view = self._fleet.account(reading.account)
         if view is None:
             return
         expires_at = reading.credential_expires_at or view.credential_expires_at
         broken = len(reading.unreadable)
         self._fleet.set_account(replace(view, up=True, listed=True, credential_expires_at=expires_at, broken=broken))
-        born = tuple(machine.name for machine in reading.machines if machine.vm_id not in before)
         gone = tuple(before[vm_id].machine.name for vm_id in leaving if vm_id in before)
         self._on_event(
             ReadingTaken(account=reading.account, collector=reading.collector, duplicates=reading.duplicates)
         )
         if born or gone or renamed:
-            self._on_event(FleetChanged(reading.account, born, gone, tuple(renamed)))
+            self._on_event(FleetChanged(reading.account, tuple(born), gone, tuple(renamed)))
         self._on_taken(reading)
 
     def _shown(self, record: VmRecord, vm: Vm) -> Vm:
@@ -289,10 +282,6 @@ class Intake:
             traffic_outcome=vm.traffic_outcome,
         )
         return aged(snapshot, now_s=self._clock.wall_s())
-
-
-def _steps(each: Sequence[_Each], step: int = _STEP) -> Iterator[Sequence[_Each]]:
-    return (each[first : first + step] for first in range(0, len(each), step))
 
 
 def _with_outcome(vm: Vm, collector: str, outcome: Outcome) -> Vm:
@@ -320,12 +309,12 @@ def _lock_ended(before: VmRecord, after: VmRecord, seen_at: float) -> float | No
 
 def _absent(records: Mapping[str, VmRecord], reading: InventoryReading) -> list[VmRecord]:
     """The VMs that are not in this listing as machines. An entry without a readable id could be any of them."""
-    present = {machine.vm_id for machine in reading.machines}
     unreadable = {broken.machine_id for broken in reading.unreadable}
-    if None in unreadable:
+    absent = records.keys() - {machine.vm_id for machine in reading.machines}
+    if None in unreadable or not absent:
         return []
     return [
         replace(record, absences=0 if vm_id in unreadable else record.absences + 1)
         for vm_id, record in records.items()
-        if vm_id not in present
+        if vm_id in absent
     ]

@@ -2,7 +2,7 @@
 
 import copy
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import MappingProxyType
 
 from prometheus_client import (
@@ -63,23 +63,19 @@ class Own:
         self._ready[name].clear()
         return self._histograms[name]
 
-    def stretches(self, *, openmetrics: bool, accounts: frozenset[str] | None = None) -> Sequence[Stretch]:
-        """The families in OpenMetrics 1.0, without the `# EOF` that ends a page, or in text 0.0.4; of those that have
-        accounts, these only (None: all).
+    def stretches(self, *, openmetrics: bool, accounts: frozenset[str] | None = None) -> Iterator[Stretch]:
+        """The families one by one, in OpenMetrics 1.0, without the `# EOF` that ends a page, or in text 0.0.4; of those
+        that have accounts, these only (None: all).
         """
-        if accounts is not None:
-            collectors = (*self._families.values(), *self._of_process)
-            return [_rendered(_Part(each, accounts), openmetrics=openmetrics) for each in collectors]
-        self.prepare(openmetrics=openmetrics)
-        kept = [ready[openmetrics] for ready in self._ready.values()]
-        return [*kept, *(_rendered(each, openmetrics=openmetrics) for each in self._of_process)]
-
-    def prepare(self, *, openmetrics: bool) -> bool:
-        """Render the families that have changed since they were; return whether any has."""
-        stale = [(name, ready) for name, ready in self._ready.items() if openmetrics not in ready]
-        for name, ready in stale:
-            ready[openmetrics] = _rendered(self._families[name], openmetrics=openmetrics)
-        return bool(stale)
+        for name, ready in self._ready.items():
+            if accounts is not None:
+                yield _rendered(_Part(self._families[name], accounts), openmetrics=openmetrics)
+                continue
+            if openmetrics not in ready:
+                ready[openmetrics] = _rendered(self._families[name], openmetrics=openmetrics)
+            yield ready[openmetrics]
+        for collector in self._of_process:
+            yield _rendered(collector, openmetrics=openmetrics)
 
     def forget_account(self, account: str) -> None:
         """Drop the series of an account that is not watched any more."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Stint
 from exporter.fleet import AccountView, Fleet, Vm
 from exporter.metrics.blocks import Stretch, gzip_member
 from exporter.metrics.catalogue import FAMILIES, AccountFamily, Family, OwnFamily
@@ -29,10 +29,6 @@ where it costs over a twentieth of a second.
 """
 _LONGEST_PAUSE_S = 5.0
 """Whatever it costs: nobody should wait for longer."""
-_VMS_PER_STEP = 1_000
-"""Sorting so many into runs takes about a millisecond."""
-_JOINED_PER_STEP = 4
-"""Putting so many families of 10 000 VMs together takes a millisecond or two."""
 
 _ACCOUNT_FAMILIES = tuple(family for family in FAMILIES if isinstance(family, AccountFamily))
 _RENDERED = tuple(family for family in FAMILIES if not isinstance(family, OwnFamily))
@@ -109,7 +105,6 @@ class Page:
         self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
         self._news = asyncio.Event()
         self._refreshing = asyncio.Lock()
-        self._step_began_s = self._spent_s = 0.0
         self._text_headers = {family.name: Stretch.of_lines(text_header(family)) for family in _RENDERED}
         self._openmetrics_headers = {family.name: Stretch.of_lines(openmetrics_header(family)) for family in _RENDERED}
         self._openmetrics_end = Stretch.of_lines(b"# EOF\n")
@@ -127,36 +122,27 @@ class Page:
         """Render what changes until cancelled."""
         while True:
             await self._news.wait()
-            await self.refresh()
-            await self._clock.sleep(min(max(_PAUSE_S, _PAUSE_PER_COST * self._spent_s), _LONGEST_PAUSE_S))
+            spent_s = await self.refresh()
+            await self._clock.sleep(min(max(_PAUSE_S, _PAUSE_PER_COST * spent_s), _LONGEST_PAUSE_S))
 
-    async def refresh(self) -> None:
-        """Render what has changed since the last time, a step at a time."""
+    async def refresh(self) -> float:
+        """Render what has changed since the last time, a step at a time; return what that took, in seconds."""
         async with self._refreshing:  # Two at a time could put an older image over a newer one.
             self._news.clear()
-            self._spent_s, self._step_began_s = 0.0, self._clock.monotonic_s()
+            stint = Stint(self._clock)
             for account in self._fleet.accounts():
                 if account.name in self._stale:
-                    await self._refresh(account.name)
+                    await self._refresh(account.name, stint)
             watched = [account.name for account in self._fleet.accounts()]
             self._images = {name: self._images[name] for name in watched if name in self._images}
             self._joined.clear()
-            self._end_step()
+            return stint.spent_s
 
-    def _end_step(self) -> None:
-        self._spent_s += self._clock.monotonic_s() - self._step_began_s
-
-    async def _give_way(self) -> None:
-        """Let others run. What they do meanwhile is not what the refresh costs."""
-        self._end_step()
-        await self._clock.sleep(0)
-        self._step_began_s = self._clock.monotonic_s()
-
-    async def _refresh(self, account: str) -> None:
+    async def _refresh(self, account: str, stint: Stint) -> None:
         """Replace an account's image. What changes meanwhile is noted, and rendered the next time."""
         stale = self._stale.pop(account)
         try:
-            image = await self._rendered(account, stale)
+            image = await self._rendered(account, stale, stint)
         except Exception:
             # It stays to be done: else the page would show what is not true any more until that VM changes again.
             self._note(account, stale.vm_ids, membership=stale.membership)
@@ -165,58 +151,14 @@ class Page:
             self._images[account] = image
             self._joined.clear()
 
-    async def _rendered(self, account: str, stale: _Stale) -> _Image | None:
+    async def _rendered(self, account: str, stale: _Stale, stint: Stint) -> _Image | None:
         """The account as it is now. Held as a copy: counts and VMs on one page are of one instant."""
         view, vms = self._fleet.account(account), dict(self._fleet.vms(account))
         if view is None:
             return None
         before = self._images.get(account, _Image())
-        runs = await self._renewed(before.runs, vms, stale)
-        await self._give_way()
-        return _Image(view, runs, await self._stretches(view, runs, before.stretches))
-
-    async def _stretches(
-        self, view: AccountView, runs: Sequence[Run], before: Mapping[str, Stretch]
-    ) -> Mapping[str, Stretch]:
-        """What stands on the page for one account, by family; nothing for a family without a sample."""
-        stretches, made = _few_lines(view, runs), 0
-        for family in VM_FAMILIES:
-            blocks = [run.blocks[family.name] for run in runs if family.name in run.blocks]
-            known = before.get(family.name)
-            if known is not None and known.is_of(blocks):
-                stretches[family.name] = known
-            elif blocks:
-                stretches[family.name] = Stretch.of(*blocks)
-                made += 1
-                if made % _JOINED_PER_STEP == 0:
-                    await self._give_way()
-        return stretches
-
-    async def _renewed(self, before: tuple[Run, ...], vms: Mapping[str, Vm], stale: _Stale) -> tuple[Run, ...]:
-        """The runs with everything in them that has changed."""
-        changed: Iterable[str] = stale.vm_ids
-        count = runs_for(len(vms), now=len(before))
-        if count != len(before):
-            before, changed = (Run(),) * count, vms
-        news = await self._by_run(changed, vms, runs=count)
-        runs = []
-        for run, changed_vms in zip(before, news, strict=True):
-            gone = [vm_id for vm_id in run.vms if vm_id not in vms] if stale.membership else []
-            if changed_vms or gone:
-                runs.append(await renewed(run, changed=changed_vms, gone=gone, give_way=self._give_way))
-            else:
-                runs.append(run)
-        return tuple(runs)
-
-    async def _by_run(self, changed: Iterable[str], vms: Mapping[str, Vm], *, runs: int) -> Sequence[Sequence[Vm]]:
-        """Of the VMs that have changed, those that are still there, by the number of their run."""
-        by_run: list[list[Vm]] = [[] for _ in range(runs)]
-        for number, vm_id in enumerate(changed, 1):
-            if vm_id in vms:
-                by_run[run_of(vm_id, runs=runs)].append(vms[vm_id])
-            if number % _VMS_PER_STEP == 0:
-                await self._give_way()
-        return by_run
+        runs = await _renewed(before.runs, vms, stale, stint)
+        return _Image(view, runs, await _stretches(view, runs, before.stretches, stint))
 
     def shown(self, account: str) -> AccountView | None:
         """What the page says of an account; None before it says anything."""
@@ -232,22 +174,21 @@ class Page:
             sum(len(stretch.deflated) for stretch in (*stretches, *self._joined.values())),
         )
 
-    def prepare(self, selection: Selection, *, openmetrics: bool) -> bool:
-        """Render what the daemon says of itself, as far as that has changed, so that `exposition` has less to do;
-        return whether there was anything.
-        """
-        return selection.tells_own and selection.accounts is None and self._own.prepare(openmetrics=openmetrics)
-
-    def exposition(self, selection: Selection, *, openmetrics: bool, compressed: bool = False) -> Exposition:
+    async def exposition(self, selection: Selection, *, openmetrics: bool, compressed: bool = False) -> Exposition:
         """The last known state, in the format asked for. `compressed`: it is to be written as `gzip_blocks`."""
+        own: list[Stretch] = []
+        if selection.tells_own:
+            stint = Stint(self._clock)
+            for each in self._own.stretches(openmetrics=openmetrics, accounts=selection.accounts):
+                own.append(each)
+                await stint.part_done()
         if compressed and selection == _EVERYTHING:
             if openmetrics not in self._joined:
                 self._joined[openmetrics] = Stretch.joined(self._kept(selection, openmetrics=openmetrics))
             stretches = [self._joined[openmetrics]]
         else:
             stretches = self._kept(selection, openmetrics=openmetrics)
-        if selection.tells_own:
-            stretches += self._own.stretches(openmetrics=openmetrics, accounts=selection.accounts)
+        stretches += own
         if openmetrics:
             stretches.append(self._openmetrics_end)
         return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches))
@@ -263,6 +204,49 @@ class Page:
             if lines := [image.stretches[family.name] for image in images if family.name in image.stretches]:
                 stretches += (headers[family.name], *lines)
         return stretches
+
+
+async def _renewed(before: tuple[Run, ...], vms: Mapping[str, Vm], stale: _Stale, stint: Stint) -> tuple[Run, ...]:
+    """The runs with everything in them that has changed."""
+    changed: Iterable[str] = stale.vm_ids
+    count = runs_for(len(vms), now=len(before))
+    if count != len(before):
+        before, changed = (Run(),) * count, vms
+    news = await _by_run(changed, vms, count, stint)
+    runs = []
+    for run, changed_vms in zip(before, news, strict=True):
+        gone = [vm_id for vm_id in run.vms if vm_id not in vms] if stale.membership else []
+        if changed_vms or gone:
+            runs.append(await renewed(run, changed=changed_vms, gone=gone, stint=stint))
+        else:
+            runs.append(run)
+    return tuple(runs)
+
+
+async def _by_run(changed: Iterable[str], vms: Mapping[str, Vm], runs: int, stint: Stint) -> Sequence[Sequence[Vm]]:
+    """Of the VMs that have changed, those that are still there, by the number of their run."""
+    by_run: list[list[Vm]] = [[] for _ in range(runs)]
+    for vm_id in changed:
+        if vm_id in vms:
+            by_run[run_of(vm_id, runs=runs)].append(vms[vm_id])
+        await stint.part_done()
+    return by_run
+
+
+async def _stretches(
+    view: AccountView, runs: Sequence[Run], before: Mapping[str, Stretch], stint: Stint
+) -> Mapping[str, Stretch]:
+    """What stands on the page for one account, by family; nothing for a family without a sample."""
+    stretches = _few_lines(view, runs)
+    for family in VM_FAMILIES:
+        await stint.part_done()
+        blocks = [run.blocks[family.name] for run in runs if family.name in run.blocks]
+        known = before.get(family.name)
+        if known is not None and known.is_of(blocks):
+            stretches[family.name] = known
+        elif blocks:
+            stretches[family.name] = Stretch.of(*blocks)
+    return stretches
 
 
 def _few_lines(view: AccountView, runs: Sequence[Run]) -> dict[str, Stretch]:

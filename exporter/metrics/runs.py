@@ -4,10 +4,11 @@ Which run a VM is in follows from its phase: what is polled one after the other 
 comes or goes disturbs no other run.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from exporter.clock import Stint
 from exporter.fleet import Vm, phase_of
 from exporter.metrics.blocks import Block
 from exporter.metrics.catalogue import FAMILIES, VM_PARTS, Sample, Tally, TallyFamily, VmFamily
@@ -21,8 +22,6 @@ TALLY_FAMILIES = tuple(family for family in FAMILIES if isinstance(family, Tally
 _LARGEST_RUN = 256
 _SMALLEST_RUN = 96
 """On average. Less than half the largest, lest a VM that comes and goes splits and joins runs each time."""
-_STEP_BYTES = 128 * 1024
-"""So much is rendered and compressed in a millisecond or two: then others may run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +55,20 @@ def run_of(vm_id: str, *, runs: int) -> int:
     return int(phase_of(vm_id) * runs)
 
 
-async def renewed(
-    before: Run, *, changed: Iterable[Vm], gone: Iterable[str], give_way: Callable[[], Awaitable[None]]
-) -> Run:
+async def renewed(before: Run, *, changed: Iterable[Vm], gone: Iterable[str], stint: Stint) -> Run:
     """The run with these snapshots in it, and without those VMs. What has not changed is not rendered."""
     vms = _with(before.vms, changed, gone)
     identities = _identities(before, vms)
     stale = _stale_collectors(before, vms, identities)
-    renderer, blocks, step_bytes = Renderer(), dict[str, Block](), 0
+    renderer, blocks = Renderer(), dict[str, Block]()
+    await stint.part_done()
     for family in VM_FAMILIES:
         if family.collector not in stale:
             if family.name in before.blocks:
                 blocks[family.name] = before.blocks[family.name]
         elif lines := renderer.lines(family, vms.values(), identities):
             blocks[family.name] = Block.of(lines)
-            step_bytes += len(lines)
-            if step_bytes >= _STEP_BYTES:
-                await give_way()
-                step_bytes = 0
-    await give_way()
+            await stint.part_done()
     sums = {family.name: summed(map(family.tally, vms.values())) for family in TALLY_FAMILIES}
     return Run(vms, identities, blocks, sums)
 

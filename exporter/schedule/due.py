@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 __all__ = ["Due"]
 
-_STEP = 500
+_STEP = 200
 """So many VMs at most are seen to be due at a time: some 2 µs each, and after a sleep all of 10 000 are."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Stint
 from exporter.collectors import SHORTEST, InventoryReading, Reading, VmCollector
 from exporter.fleet import Fleet, Vm, phase_of
 from exporter.gigas import AccountClient, GigasError
@@ -28,8 +28,8 @@ again for each answer, took a quarter of what a look costs.
 """
 _BEGUN_AT_ONCE = 8
 """So many looks are begun before others may run: to send a request takes 0.2 ms."""
-_STEP = 200
-"""So many VMs are gone through before others may run: some 2 µs each."""
+_TOLD_AT_ONCE = 200
+"""The ages of so many VMs are told at once: some 2 µs each."""
 
 
 @dataclass(slots=True)
@@ -143,12 +143,13 @@ class VmRound:
 
     async def tell_ages(self) -> None:
         """Tell how old the newest counted bucket of each running VM is."""
+        stint = Stint(self._clock)
         for vm_ids in _steps(tuple(self._watched)):
             now_at, vms = self._clock.wall_s() + self._ahead_s, self._fleet.vms(self._client.account)
             ends = (vm.counted_until_at(self._name) for vm_id in vm_ids if (vm := vms.get(vm_id)) and vm.is_running)
             ages_s = tuple(now_at - end_at for end_at in ends if end_at is not None)
             self._on_event(AgesSeen(self._client.account, self._name, ages_s, self._due.waiting))
-            await self._clock.sleep(0)
+            await stint.part_done()
 
     async def run(self) -> None:
         self._back.begin()
@@ -159,8 +160,9 @@ class VmRound:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 await self._know_vms()
+                stint = Stint(self._clock)
                 while not self._due.gather(until_s=self._clock.monotonic_s()):
-                    await self._clock.sleep(0)
+                    await stint.part_done()
                 while (vm_id := self._startable_back()) is not None:
                     group.create_task(self._look_back_outliving(vm_id))
                 begun = 0
@@ -215,11 +217,10 @@ class VmRound:
         while self._is_news:
             self._is_news = False
             vms = self._fleet.vms(self._client.account)
-            for vm_ids in _steps((*(self._watched.keys() - vms.keys()), *vms)):
-                vms = self._fleet.vms(self._client.account)
-                for vm_id in vm_ids:
-                    self._know(vm_id, vms.get(vm_id))
-                await self._clock.sleep(0)
+            stint = Stint(self._clock)
+            for vm_id in (*(self._watched.keys() - vms.keys()), *vms):
+                self._know(vm_id, self._fleet.vms(self._client.account).get(vm_id))
+                await stint.part_done()
 
     def _know(self, vm_id: str, vm: Vm | None) -> None:
         known = self._watched.get(vm_id)
@@ -378,4 +379,4 @@ class VmRound:
 
 
 def _steps(vm_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (vm_ids[first : first + _STEP] for first in range(0, len(vm_ids), _STEP))
+    return (vm_ids[first : first + _TOLD_AT_ONCE] for first in range(0, len(vm_ids), _TOLD_AT_ONCE))

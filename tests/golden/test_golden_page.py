@@ -112,7 +112,7 @@ async def page_of_every_kind(*, openmetrics: bool) -> str:
     fleet.replace("failing", [vm("failing", vm_id="1", label="last known", **LISTED)])
     page = Page(fleet=fleet, own=own_families(), clock=SystemClock())
     await page.refresh()
-    whole = b"".join(page.exposition(Selection(), openmetrics=openmetrics).blocks).decode()
+    whole = b"".join((await page.exposition(Selection(), openmetrics=openmetrics)).blocks).decode()
     return "".join(line for line in whole.splitlines(keepends=True) if not is_of_the_machine(line))
 
 

@@ -34,9 +34,9 @@ class Ending:
             await self.running
         return clock.monotonic_s() - started_s
 
-    def page(self) -> Page:
+    async def page(self) -> Page:
         """What the last scrape would have shown."""
-        blocks = self.daemon._core.page.exposition(Selection(), openmetrics=False).blocks
+        blocks = (await self.daemon._core.page.exposition(Selection(), openmetrics=False)).blocks
         return Page.of(b"".join(blocks).decode())
 
 
@@ -68,7 +68,7 @@ async def test_answers_that_are_on_their_way_are_on_the_last_page() -> None:
         await eventually(lambda: asked(simulated, "bw_stats"))
         took_s = await ending.end()
         assert took_s < 3
-        page = ending.page()
+        page = await ending.page()
         assert len(list(page.each("gigas_vm_info"))) == 14
         # As many as are asked at the same time before a provider has shown how many it bears.
         assert len(list(page.each("gigas_vm_cpu_usage_timestamp_seconds"))) >= 3

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.clock import SystemClock
+from exporter.clock import Stint, SystemClock
 from exporter.counting import LARGEST
 from exporter.gigas.answers import (
     MachineDocument,
@@ -65,10 +65,7 @@ PERCENT = st.none() | st.floats(min_value=0, max_value=LARGEST)
 
 
 async def machines_of(body: bytes) -> Machines[MachineDocument]:
-    async def give_way() -> None:
-        await SystemClock().sleep(0)
-
-    return await read_machines(body, lambda document: document, give_way=give_way)
+    return await read_machines(body, lambda document: document, Stint(SystemClock()))
 
 
 @pytest.mark.parametrize("read", [read_cpu_stats, read_bw_stats, read_session_token, read_openid_token])

@@ -47,9 +47,9 @@ def steps(draw: st.DrawFn) -> tuple[str, Sequence[Vm], range, AccountView]:
     return account, draw(changed(account)), range(first, first + count), view
 
 
-def lines(page: Page) -> list[str]:
+async def lines(page: Page) -> list[str]:
     """In which run a VM is depends on how many there were: in the order of the page its lines may differ."""
-    return sorted(b"".join(page.exposition(WITHOUT_OWN, openmetrics=False).blocks).decode().splitlines())
+    return sorted(b"".join((await page.exposition(WITHOUT_OWN, openmetrics=False)).blocks).decode().splitlines())
 
 
 async def lived(history: Sequence[tuple[str, Sequence[Vm], range, AccountView]]) -> None:
@@ -62,7 +62,7 @@ async def lived(history: Sequence[tuple[str, Sequence[Vm], range, AccountView]])
         await page.refresh()
         fresh = Page(fleet=fleet, own=OWN, clock=clock)
         await fresh.refresh()
-        assert lines(page) == lines(fresh)
+        assert await lines(page) == await lines(fresh)
 
 
 @settings(max_examples=15)

@@ -2,8 +2,10 @@
 
 import math
 
+from exporter.clock import Stint, SystemClock
 from exporter.fleet import AccountView, Change, Fleet, Outcome, aged
 from tests.builders import cpu, interface, vm
+from tests.clocks import LaboriousClock
 
 
 def watched(*names: str) -> tuple[Fleet, list[Change]]:
@@ -78,11 +80,28 @@ def test_an_offline_vm_shows_no_ratio_and_no_rate() -> None:
     assert not off.interfaces[0].shows_rates
 
 
-def test_time_alone_changes_what_is_shown() -> None:
+async def test_time_alone_changes_what_is_shown() -> None:
     fleet, heard = watched("production")
     fleet.replace("production", [aged(vm(cpu=cpu()), now_s=0.0)])
     heard.clear()
-    fleet.expire(now_s=1_999.0)
+    await fleet.expire(Stint(SystemClock()), now_s=1_999.0)
     assert not heard
-    fleet.expire(now_s=2_000.0)
+    await fleet.expire(Stint(SystemClock()), now_s=2_000.0)
     assert heard == [Change("production", frozenset({"24"}), membership=False)]
+
+
+async def test_what_is_new_while_a_fleet_ages_is_kept() -> None:
+    fleet, _ = watched("production")
+    old = [aged(vm(vm_id=str(n), cpu=cpu()), now_s=0.0) for n in range(3)]
+    fleet.replace("production", old)
+    news = aged(vm(vm_id="2", cpu=cpu(stale_seen_at=9_000.0)), now_s=0.0)
+
+    class Telling(LaboriousClock):
+        async def give_way(self) -> None:
+            fleet.replace("production", [news], gone=["1"])
+
+    await fleet.expire(Stint(Telling()), now_s=2_000.0)
+    known = fleet.vms("production")
+    assert known.keys() == {"0", "2"}
+    assert known["0"].cpu_outcome is Outcome.STALE
+    assert known["2"] is news

@@ -40,6 +40,9 @@ class JumpingClock:
         heapq.heappush(self._sleeping, (self._now_s + delay_s, next(self._order), awake))
         await awake
 
+    async def give_way(self) -> None:
+        await SystemClock().give_way()
+
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work to its end, jumping as often as needed."""
         async with asyncio.TaskGroup() as group:
@@ -86,6 +89,9 @@ class SwiftClock:
             self.sleeps_s.append(delay_s)
             self._slept_s += delay_s
         await self._clock.sleep(0)
+
+    async def give_way(self) -> None:
+        await self._clock.give_way()
 
     def pass_by(self, span_s: float) -> None:
         """Let time pass."""

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from msgspec.structs import fields, replace
 
-from exporter.clock import SystemClock
+from exporter.clock import Stint, SystemClock
 from exporter.fleet import CpuUsage, InterfaceTraffic, Machine, Outcome, SpellView, Vm, phase_of
 from exporter.metrics.catalogue import VM_PARTS
 from exporter.metrics.runs import VM_FAMILIES, Run, renewed, run_of, runs_for
 from tests.builders import cpu, interface, vm
+from tests.clocks import LaboriousClock
 
 OTHERS: dict[type, Any] = {str: "other", bool: True, int: 7, float: 7.5}
 
@@ -21,12 +22,8 @@ def whole(**more: Any) -> Vm:
     return vm(cpu=cpu(), interfaces=(interface(),), lock=spell, suspension=spell, **known, **more)
 
 
-async def no_pause() -> None:
-    pass
-
-
 async def renew(before: Run, *changed: Vm, gone: tuple[str, ...] = ()) -> Run:
-    return await renewed(before, changed=changed, gone=gone, give_way=no_pause)
+    return await renewed(before, changed=changed, gone=gone, stint=Stint(SystemClock()))
 
 
 def other_values(snapshot: Any) -> list[Any]:
@@ -111,13 +108,7 @@ def test_a_vm_that_comes_and_goes_does_not_change_the_number_of_runs_each_time()
 
 
 async def test_a_run_gives_way_while_it_is_rendered() -> None:
-    pauses = 0
-
-    async def give_way() -> None:
-        nonlocal pauses
-        pauses += 1
-        await SystemClock().sleep(0)
-
+    clock = LaboriousClock()
     vms = [whole(vm_id=str(number)) for number in range(256)]
-    run = await renewed(Run(), changed=vms, gone=(), give_way=give_way)
-    assert pauses >= sum(len(block.plain) for block in run.blocks.values()) / 400_000
+    run = await renewed(Run(), changed=vms, gone=(), stint=Stint(clock))
+    assert clock.gave_way >= len(run.blocks)
