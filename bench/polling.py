@@ -105,20 +105,20 @@ class Measured:
         self.cpu_us.append(1e6 * (time.process_time() - cpu_s) / polls)
 
 
-def bare_poll(url: str, session: aiohttp.ClientSession, *, decoding: bool) -> Poll:
+def bare_poll(url: str, session: aiohttp.ClientSession, *, decoding: bool, vms: int = VMS) -> Poll:
     """The same requests without us."""
     targets = [
         f"{url}/account/{truth.ACCOUNT}/virtual_machine/{truth.vm_id(number // 2)}/{PATHS[number % 2]}?period=-1H"
-        for number in range(2 * VMS)
+        for number in range(2 * vms)
     ]
 
     async def body_only(number: int) -> None:
-        async with session.get(targets[number % (2 * VMS)]) as response:
+        async with session.get(targets[number % (2 * vms)]) as response:
             assert response.status == 200
             assert await response.read()
 
     async def decoded(number: int) -> None:
-        async with session.get(targets[number % (2 * VMS)]) as response:
+        async with session.get(targets[number % (2 * vms)]) as response:
             assert response.status == 200
             DOCUMENTS[number % 2].decode(await response.read())
 

@@ -17,7 +17,7 @@ from bench import truth
 from bench.pages import Page
 from tests.processes import Process, environment, process
 
-__all__ = ["Asked", "Provider", "Report", "Watched", "provider", "watched"]
+__all__ = ["Asked", "Bare", "Provider", "Report", "Watched", "bare", "provider", "watched"]
 
 _WITHIN_S = 120.0
 _EVERY_S = 0.05
@@ -81,6 +81,12 @@ class Watched:
         async with self.session.get(f"{self.url}/metrics{query}", headers={"Accept-Encoding": encoding}) as response:
             assert response.status == 200, await response.text()
             return Page(await response.text())
+
+    async def text(self) -> bytes:
+        """The page as it is."""
+        async with self.session.get(f"{self.url}/metrics", headers={"Accept-Encoding": "identity"}) as response:
+            assert response.status == 200, await response.text()
+            return await response.read()
 
     async def report(self) -> Report:
         self.daemon.signal(signal.SIGUSR1)
@@ -147,6 +153,33 @@ async def watched(*, vms: int, step_s: int, ticking: bool = False, **variables: 
                 at_work = Watched(vms, step_s, asked, url, session, running, started_s)
                 yield at_work
                 await at_work.went_well()
+
+
+@dataclass
+class Bare:
+    """`bench.bare` at work."""
+
+    url: str
+    running: Process
+    lines: int = 1
+
+    async def held_ms(self) -> list[tuple[float, float]]:
+        """For how long its loop was held since the last time."""
+        self.running.signal(signal.SIGUSR1)
+        self.lines += 1
+        return [(held, at_work) for held, at_work in (await _line(self.running, self.lines))["held_ms"]]
+
+
+@asynccontextmanager
+async def bare(*, vms: int, step_s: int, page: bytes) -> AsyncIterator[Bare]:
+    """The bare parts, which serve that page, and a provider that they poll."""
+    with tempfile.NamedTemporaryFile(prefix="gigas-bench-") as file:
+        file.write(page)
+        file.flush()
+        async with provider(vms=vms, step_s=step_s) as asked:
+            arguments = ("--provider", asked.url, "--vms", str(vms), "--step", str(step_s), "--page", file.name)
+            async with process(sys.executable, "-m", "bench.bare", *arguments) as running:
+                yield Bare((await _line(running, 1))["url"], running)
 
 
 async def _line(running: Process, number: int) -> Any:

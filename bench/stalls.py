@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.figures import held, quantile, row, spread
 from bench.pages import rightly_grown
-from bench.processes import Report, Watched, watched
+from bench.processes import Report, Watched, bare, watched
 from bench.prometheus import scraping, show
 from bench.reader import Reader
 from bench.ticker import Ticker
@@ -52,6 +52,7 @@ async def measure(plan: Plan) -> None:
                 await asyncio.sleep(for_s)
                 ticking.cancel()
             ended = await daemon.report()
+            page = await daemon.text()
             _show_holds(plan, starting, ended, beside)
             await _show_polls(daemon, for_s)
             _show_cpu(begun, ended)
@@ -59,6 +60,20 @@ async def measure(plan: Plan) -> None:
             _show_reads("while polled", alone, "wanted: p99 250 at most")
             _show_reads(f"beside {len(servers)} Prometheus, too", [each.result() for each in reading])
         row("counters that grew as the buckets tell", f"all {rightly_grown(settled, await daemon.page(), plan.step_s)}")
+    _show_bare(ended.held_ms, await _bare_held_ms(plan, page))
+
+
+async def _bare_held_ms(plan: Plan, page: bytes) -> list[tuple[float, float]]:
+    """For how long the bare parts hold their loop where as much is asked of them."""
+    for_s = float(plan.widths * plan.step_s)
+    async with (
+        bare(vms=plan.vms, step_s=plan.step_s, page=page) as parts,
+        scraping(parts.url, count=SERVERS, interval_s=SCRAPED_EVERY_S),
+    ):
+        await asyncio.sleep(plan.step_s)  # Their first scrapes are slow.
+        await parts.held_ms()
+        await asyncio.gather(*(_read(parts.url, each, for_s) for each in ENCODINGS))
+        return await parts.held_ms()
 
 
 async def _read(url: str, encoding: str, for_s: float) -> list[float]:
@@ -82,6 +97,15 @@ def _show_holds(plan: Plan, starting: Report, ended: Report, beside: Ticker) -> 
     for when, report in (("first picture", starting), ("then", ended)):
         longest = max(report.collections_ms, default=0.0)
         row(f"garbage collections, longest and all, ms: {when}", f"{longest:.1f}", f"{sum(report.collections_ms):.0f}")
+
+
+def _show_bare(ours_ms: Sequence[tuple[float, float]], bare_ms: Sequence[tuple[float, float]]) -> None:
+    row("loop held, p50 / p99 / p99.9 / max ms: the bare parts, likewise", held(bare_ms))
+    row("of which they were at work, not waiting for a core", held(bare_ms, at_work=True))
+    for what, at_work in (("held", False), ("at work", True)):
+        ours, theirs = ([each[at_work] for each in held_ms] for held_ms in (ours_ms, bare_ms))
+        ratios = " / ".join(f"{quantile(ours, q) / quantile(theirs, q):.2f}" for q in (0.99, 0.999, 1.0))
+        row(f"p99 / p99.9 / max, ours to the bare parts': {what}", ratios)
 
 
 def _show_reads(when: str, read_ms: Sequence[Sequence[float]], *wanted: str) -> None:
