@@ -57,8 +57,8 @@ async def test_nine_tenths_of_a_limit_are_used_and_hardly_anything_is_refused() 
 
 
 async def test_an_account_that_waits_for_its_own_places_delays_no_other() -> None:
-    async with provider(accounts=("17893", "17894"), vms=24) as simulated:
-        # Fourteen looks would be due at any time, in four places.
+    async with provider(accounts=("17893", "17894"), vms=40) as simulated:
+        # Twenty-four looks would be due at any time, in four places.
         await simulated.faults({"kind": "hang", "seconds": 0.3, "account": "17894"})
         async with daemon(simulated.url, API__MAX_CONCURRENCY="4", **TWO) as watched:
             await eventually(lambda: both_are_looked_at(watched))
@@ -69,7 +69,7 @@ async def test_an_account_that_waits_for_its_own_places_delays_no_other() -> Non
 
 async def both_are_looked_at(watched: Watched) -> bool:
     page = await watched.page()
-    return len(ends(page, "small")) > 15 and bool(ends(page, "large"))
+    return len(ends(page, "small")) > 30 and bool(ends(page, "large"))
 
 
 def ends(page: Page, account: str) -> dict[str, float]:

@@ -83,9 +83,7 @@ async def test_who_looks_once_in_two_buckets_counts_each_of_them_and_owes_nothin
     # at 2 s, than a busy machine takes.
     variables = {f"COLLECT__{name.upper()}__EVERY_BUCKETS": "2" for name in VM_COLLECTORS}
     scrapes = Scrapes(STEP_S)
-    # Of what is late or corrected after the comparison has begun, nobody could say on which side it belongs.
-    prompt = provider(step_s=STEP_S, corrections=False, lag_s=0.0)
-    async with prompt as simulated, daemon(simulated.url, **variables) as watched:
+    async with provider(step_s=STEP_S) as simulated, daemon(simulated.url, **variables) as watched:
         await eventually(lambda: counts(watched, scrapes), within_s=30)
         since, first, before = scrapes.newest(*STAMPS), await watched.page(), await asked(simulated)
         started_s = SystemClock().monotonic_s()

@@ -51,13 +51,6 @@ class Life:
         waiting = [value for _, value in page.each("gigas_exporter_vms", outcome="waiting")]
         return page if waiting and not any(waiting) else None
 
-    async def settled(self) -> Mapping[Series, Sample]:
-        """The newest of each counter, once all have grown: a list that was read once may have been placed wrongly."""
-        await eventually(self.counts)
-        first = self.scrapes.newest(*STAMPS)
-        await eventually(lambda: self.moved_on(first))
-        return self.scrapes.newest(*STAMPS)
-
     async def moved_on(self, since: Mapping[Series, Sample]) -> bool:
         await self.page()
         newest = self.scrapes.newest(*STAMPS)
@@ -114,7 +107,8 @@ async def test_a_daemon_that_is_started_again_goes_on_where_it_was(tmp_path: Pat
     async with provider() as simulated:
         locked, renamed, suspended, *_ = [each for each, vm in (await simulated.vms()).items() if not vm["locked"]]
         async with life(simulated, path) as first:
-            since, page = await first.settled(), await first.page()
+            page = await eventually(first.counts)
+            since = first.scrapes.newest(*STAMPS)
             await simulated.steer(locked, locked=True)
             await simulated.steer(suspended, suspended=True)
             await simulated.steer(renamed, label="renamed")
@@ -147,7 +141,8 @@ async def test_what_is_remembered_is_shown_while_the_provider_fails_and_goes_on_
     path = tmp_path / "ledger.db"
     async with provider() as simulated:
         async with life(simulated, path) as first:
-            since = await first.settled()
+            await eventually(first.counts)
+            since = first.scrapes.newest(*STAMPS)
             await eventually(lambda: first.moved_on(since))
         before, last = first.scrapes.newest(*STAMPS, LOCKS), await listed(simulated)
         await simulated.faults({"kind": "hang", "seconds": 60})
@@ -191,7 +186,8 @@ async def test_an_account_that_is_removed_by_a_reload_goes_on_when_it_comes_back
     async with provider(accounts=tuple(both)) as simulated:
         file = configured(tmp_path, both)
         async with life(simulated, tmp_path / "ledger.db", file=file) as at_work:
-            since = await at_work.settled()
+            await eventually(at_work.counts)
+            since = at_work.scrapes.newest(*STAMPS)
             configured(tmp_path, accounts("production"))
             assert await at_work.watched.daemon.reload() is None
             await eventually(lambda: watches(at_work, "production"))
@@ -224,7 +220,8 @@ async def test_an_account_goes_on_though_nobody_has_watched_it_for_longer_than_s
     both = accounts("production", "test")
     async with provider(accounts=tuple(both)) as simulated:
         async with life(simulated, path, file=configured(tmp_path, both)) as first:
-            since = await first.settled()
+            await eventually(first.counts)
+            since = first.scrapes.newest(*STAMPS)
             await eventually(lambda: first.moved_on(since))
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE used SET used_s = used_s - 100 * 86400")
@@ -240,7 +237,8 @@ async def test_a_reload_that_adds_an_account_of_which_nothing_can_be_read_change
     path, both = tmp_path / "ledger.db", accounts("production", "test")
     async with provider(accounts=tuple(both)) as simulated:
         async with life(simulated, path, file=configured(tmp_path, both)) as first:
-            since = await first.settled()
+            await eventually(first.counts)
+            since = first.scrapes.newest(*STAMPS)
         async with life(simulated, path, first.scrapes, file=configured(tmp_path, accounts("production"))) as second:
             await eventually(second.counts)
             reload, looked_at_by = second.watched.daemon.reload, dict(second.watched.daemon._core.watches)
