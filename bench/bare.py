@@ -18,12 +18,12 @@ from aiohttp import web
 
 from bench.polling import WORKERS, Poll, bare_poll
 from bench.ticker import Ticker
+from exporter.web.scrape import WRITE_BYTES
 
 _SHARE = 0.44
 """Of a step in which polls are due: that of the daemon's default pace."""
 _TOGETHER_S = 0.05
 """Polls that become due within this begin together, as the daemon's do."""
-_PIECE_BYTES = 896 * 1024
 
 
 async def _poll_evenly(poll: Poll, vms: int, step_s: int) -> None:
@@ -60,8 +60,8 @@ def _served(page: bytes) -> web.Application:
         response.content_length = len(body)
         await response.prepare(request)
         whole = memoryview(body)
-        for start in range(0, len(body), _PIECE_BYTES):
-            await response.write(whole[start : start + _PIECE_BYTES])
+        for start in range(0, len(body), WRITE_BYTES):
+            await response.write(whole[start : start + WRITE_BYTES])
             await asyncio.sleep(0)
         await response.write_eof()
         return response
