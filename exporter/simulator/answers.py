@@ -31,6 +31,10 @@ class Lookup:
         """The provider's clock."""
         return self._clock.wall_s() + self._world.options.skew_s
 
+    async def give_way(self) -> None:
+        """Let others be answered between two steps of long work."""
+        await self._clock.sleep(0)
+
     def account(self, request: web.Request) -> Account:
         """The account of an address. Raises HTTPNotFound."""
         account = self._world.accounts.get(request.match_info["account"])

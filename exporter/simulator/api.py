@@ -86,11 +86,17 @@ class Api:
 
     async def _cpu_stats(self, request: web.Request) -> web.Response:
         period = _period(request, CPU_PERIODS)
-        return document(self._publication.cpu_stats(self._lookup.machine(request), period, self._lookup.now_s()))
+        machine, now_s = self._lookup.machine(request), self._lookup.now_s()
+        for _ in self._publication.cpu_worked_out(machine, period, now_s):
+            await self._lookup.give_way()
+        return document(self._publication.cpu_stats(machine, period, now_s))
 
     async def _bw_stats(self, request: web.Request) -> web.Response:
         period = _period(request, BW_PERIODS)
-        return document(self._publication.bw_stats(self._lookup.machine(request), period, self._lookup.now_s()))
+        machine, now_s = self._lookup.machine(request), self._lookup.now_s()
+        for _ in self._publication.bw_worked_out(machine, period, now_s):
+            await self._lookup.give_way()
+        return document(self._publication.bw_stats(machine, period, now_s))
 
     async def _console(self, request: web.Request) -> web.Response:
         machine = self._lookup.machine(request)

@@ -1,7 +1,7 @@
 """What the provider shows of the truth, and when: buckets, lag, unfilled ones, corrections."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +36,26 @@ class Publication:
         self._coarse_ratio = lru_cache(_KEPT)(self._mean_ratio)
         self._coarse_traffic = lru_cache(_KEPT)(self._sum_of_traffic)
         self._lag_share = lru_cache(_KEPT)(lambda vm_id: 0.5 + chance(world.options.seed, "lag", vm_id)[0])
+
+    def cpu_worked_out(self, machine: Machine, period: str, now_s: float) -> Iterator[None]:
+        """Work out what a longer period of CPU shows, a chunk a step, and keep it.
+
+        Long periods hold thousands of steps of a VM: together they take more than a tenth of a second.
+        """
+        count, steps = CPU_PERIODS[period]
+        last = int(now_s // (self._options.step_s * steps))
+        for chunk in range(last - count, last) if steps > 1 else ():
+            yield
+            self.cpu_percent(machine, chunk, steps, now_s)
+
+    def bw_worked_out(self, machine: Machine, period: str, now_s: float) -> Iterator[None]:
+        """Work out what a longer period of traffic shows, a bucket a step, and keep it."""
+        count, steps = BW_PERIODS[period]
+        last = int(now_s // (self._options.step_s * steps))
+        for bucket in range(last - count, last) if steps > 1 else ():
+            yield
+            for interface in machine.interfaces:
+                self.traffic_bytes(machine, interface, bucket, steps, now_s)
 
     def cpu_stats(self, machine: Machine, period: str, now_s: float) -> dict[str, Any]:
         """The provider's CPU usage resource: chunks without times, oldest first."""

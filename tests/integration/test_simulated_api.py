@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from exporter.simulator import FAULTS, SimulatorOptions, load_faults, serve
+from tests.running import provider
 from tests.unit.simulator.made import START
 from tests.unit.simulator.served import KEY, LIST, LOGIN, HandClock, api, struck, vm_path
 from tests.unit.simulator.strikes import STRUCK
@@ -382,6 +383,24 @@ async def test_the_server_frees_its_port_when_it_ends_even_while_a_request_hangs
             await eventually(asked)
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.get(url)
+
+
+@pytest.mark.parametrize("long", ["bw_stats?period=-1M", "bw_stats?period=-1Y", "cpu_stats?period=-30days"])
+async def test_others_are_answered_while_a_long_period_is_worked_out(long: str) -> None:
+    async with provider() as simulated, asyncio.TaskGroup() as group:
+        first, second, *_ = await simulated.vms()
+
+        async def ask(vm_id: str, statistics: str) -> None:
+            path = simulated.url + vm_path(vm_id, f"/{statistics}")
+            async with simulated.session.get(path, headers=KEY) as response:
+                assert response.status == 200
+
+        working = group.create_task(ask(first, long))
+        answered = 0
+        while not working.done():
+            await ask(second, "cpu_stats?period=-1H")
+            answered += 1
+        assert answered > 2, answered
 
 
 async def test_a_port_in_use_is_an_error_of_the_system() -> None:
