@@ -25,6 +25,9 @@ LOST = "gigas_exporter_lost_seconds_total"
 SURELY_SEEN_STEPS = 8
 """By a look so much later the shortest window still shows what was not final at the look before."""
 
+_MOST_COUNTED_BEFORE = 3
+"""By its first scrape a counter may hold so many buckets: those that ended between the first look and it."""
+
 
 class Series(NamedTuple):
     family: str
@@ -133,6 +136,21 @@ class Scrapes:
             true = truth.between(series, before.until_at, now.until_at)
             if not equal(now.value - before.value, true):
                 found[series] = now.value - before.value - true
+        return found
+
+    def untrue(self, truth: Truth) -> dict[Series, float]:
+        """By how much each is beside the sum of all buckets from where it began until its timestamp; only of those that
+        are wrong. One that was first seen at 0 began at its timestamp; one that had counted, some buckets before it.
+        """
+        found = {}
+        for series, (first, *_) in self.history.items():
+            if series.family not in STAMPS:
+                continue
+            now = self.history[series][-1]
+            counted_before = range(1, _MOST_COUNTED_BEFORE + 1) if first.value else (0,)
+            sums = [truth.between(series, first.until_at - self.step_s * each, now.until_at) for each in counted_before]
+            if not any(equal(now.value, each) for each in sums):
+                found[series] = min((now.value - each for each in sums), key=abs)
         return found
 
     def beyond(self, truth: Truth) -> Iterator[str]:

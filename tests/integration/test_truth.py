@@ -1,13 +1,11 @@
 """What is exported is what was: every metric of VMs against the simulation's truth, value by value."""
 
 import math
-from collections.abc import Callable, Mapping
-from operator import itemgetter
-from typing import Any
 
 import pytest
 
-from tests.exposition import Page, VmLabels
+from tests.exposition import Page
+from tests.recorded import BUSY, STAMPS, Scrapes, Series, Truth, equal
 from tests.running import Provider, Watched, daemon, provider
 from tests.waiting import eventually
 
@@ -35,14 +33,17 @@ INFO = (
     "template_id",
     "boot_type",
 )
-BUSY = ("gigas_vm_cpu_busy_seconds_total", "gigas_vm_cpu_usage_timestamp_seconds")
-WAYS = (("gigas_vm_network_receive_bytes_total", 0), ("gigas_vm_network_transmit_bytes_total", 1))
+
+
+def statistics_on(page: Page) -> bool:
+    """Whether a page has something of each VM that has statistics."""
+    waiting = [page.value("gigas_exporter_vms", collector=name, outcome="waiting") for name in ("cpu", "traffic")]
+    return waiting == [0, 0]
 
 
 async def has_statistics(watched: Watched) -> Page | None:
     page = await watched.page()
-    waiting = [page.value("gigas_exporter_vms", collector=name, outcome="waiting") for name in ("cpu", "traffic")]
-    return page if waiting == [0, 0] else None
+    return page if statistics_on(page) else None
 
 
 async def test_the_list_is_exported_as_it_is() -> None:
@@ -78,45 +79,9 @@ async def test_the_list_is_exported_as_it_is() -> None:
         assert page.value("gigas_account_info", account="production", account_id="17893") == 1
 
 
-def untrue(first: Page, last: Page, vms: Mapping[str, Any], *, step_s: float) -> list[str]:
-    """The counters that are not, on the last page, the sum of the buckets until their timestamp: of all that ended
-    after their timestamp on the first page, and of the few before it that had been counted there; the young VM's since
-    birth.
-    """
-    found = []
-
-    def tell(
-        where: VmLabels, family: str, timestamp: str, truth: Mapping[str, Any], of: Callable[[Any], float]
-    ) -> None:
-        counted, from_at, until_at = (
-            last.one(family, **where),
-            first.one(timestamp, **where),
-            last.one(timestamp, **where),
-        )
-        before = (1, 2, 3) if first.one(family, **where) else (0,)
-        starts = [-math.inf] if where["vm"] == "young-8" else [from_at - step_s * each for each in before]
-        sums = [
-            math.fsum(of(each) for end, each in truth.items() if start < float(end) <= until_at) for start in starts
-        ]
-        if not any(math.isclose(counted, each, rel_tol=1e-9) for each in sums):
-            found.append(f"{family}{where}: {counted}, not {sums}")
-
-    for labels, _ in first.each(BUSY[0]):
-        tell(labels, *BUSY, vms[labels["vm_id"]]["cpu"], lambda ratio: ratio * step_s)
-    for family, way in WAYS:
-        for labels, _ in first.each(family):
-            where = {"vm": labels["vm"], "vm_id": labels["vm_id"], "interface_id": labels["interface_id"]}
-            traffic = vms[where["vm_id"]]["interfaces"][where["interface_id"]]["traffic"]
-            tell(where, family, "gigas_vm_network_timestamp_seconds", traffic, itemgetter(way))
-    return found
-
-
-def many_grew(first: Page, last: Page) -> bool:
+def many_grew(scrapes: Scrapes) -> bool:
     """Whether of each family some series have moved on."""
-    return all(
-        sum(last.one(family, **labels) > before for labels, before in first.each(family)) > 5
-        for family in (BUSY[0], *(family for family, _ in WAYS))
-    )
+    return all(sum(grown > 0 for grown in scrapes.growth(family).values()) > 5 for family in STAMPS)
 
 
 async def quiet(simulated: Provider) -> None:
@@ -129,22 +94,36 @@ async def quiet(simulated: Provider) -> None:
 @pytest.mark.parametrize("step_s", [1.0, 2.0])
 async def test_counters_are_the_sums_of_the_buckets_until_their_timestamps(step_s: float) -> None:
     async with provider(step_s=step_s) as simulated, daemon(simulated.url) as watched:
-        first = await eventually(lambda: has_statistics(watched))
-        start = min(value for _, value in first.each(BUSY[1]))
+        scrapes = Scrapes(step_s)
+
+        async def seen() -> bool:
+            page = await watched.page()
+            scrapes.record(page)
+            return statistics_on(page)
+
+        await eventually(seen)
+        start = min(first.until_at for first in scrapes.first(*STAMPS).values())
 
         async def moved_on() -> bool:
-            page = await watched.page()
-            return all(value >= start + 5 * step_s for _, value in page.each(BUSY[1]))
+            scrapes.record(await watched.page())
+            return all(newest.until_at >= start + 5 * step_s for newest in scrapes.newest(BUSY).values())
 
         await eventually(moved_on, within_s=60)
         await quiet(simulated)
 
         async def true_at_last() -> bool:
             vms, page = await simulated.vms(since=str(start - 60)), await watched.page()
-            assert untrue(first, page, vms, step_s=step_s) == []
-            return many_grew(first, page)
+            scrapes.record(page)
+            truth = Truth(vms, step_s)
+            assert scrapes.untrue(truth) == {}
+            ((where, value),) = page.each(BUSY, vm="young-8")
+            young = Series(BUSY, where["vm_id"])
+            until_at = page.one(STAMPS[BUSY], vm_id=young.vm_id)
+            assert equal(value, truth.between(young, -math.inf, until_at)), "since its birth"
+            return many_grew(scrapes)
 
         await eventually(true_at_last, within_s=40, every_s=0.5)
+        assert scrapes.wrong == []
 
 
 async def test_ratios_and_rates_are_those_of_the_bucket_that_the_timestamp_names() -> None:
@@ -154,7 +133,7 @@ async def test_ratios_and_rates_are_those_of_the_bucket_that_the_timestamp_names
         ratios = list(page.each("gigas_vm_cpu_usage_ratio"))
         assert len(ratios) > 5
         for labels, ratio in ratios:
-            until_at = page.value(BUSY[1], vm_id=labels["vm_id"])
+            until_at = page.value(STAMPS[BUSY], vm_id=labels["vm_id"])
             assert ratio == pytest.approx(vms[labels["vm_id"]]["cpu"][f"{until_at:.12g}"], rel=1e-9)
         for family, way in (
             ("gigas_vm_network_receive_bytes_per_second", 0),
@@ -183,7 +162,7 @@ async def test_a_young_vm_counts_everything_after_its_zero_was_seen() -> None:
     async with provider(step_s=2.0, corrections=False) as simulated, daemon(simulated.url) as watched:
         page = await eventually(lambda: has_statistics(watched))
         (young,) = (vm_id for vm_id, vm in (await simulated.vms()).items() if vm["label"] == "young-8")
-        assert page.value(BUSY[0], vm_id=young) == 0
+        assert page.value(BUSY, vm_id=young) == 0
         until = await eventually(lambda: grown(watched, young), within_s=30)
         vms = await simulated.vms(since=str(until[1] - 60))
         true = math.fsum(2.0 * ratio for end, ratio in vms[young]["cpu"].items() if float(end) <= until[1])
@@ -192,7 +171,7 @@ async def test_a_young_vm_counts_everything_after_its_zero_was_seen() -> None:
 
 async def grown(watched: Watched, vm_id: str) -> tuple[float, float] | None:
     page = await watched.page()
-    value, until_at = page.value(BUSY[0], vm_id=vm_id), page.value(BUSY[1], vm_id=vm_id)
+    value, until_at = page.value(BUSY, vm_id=vm_id), page.value(STAMPS[BUSY], vm_id=vm_id)
     return (value, until_at) if value and until_at else None
 
 
