@@ -26,7 +26,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
-STEP_S = 1.0
+STEP_S = 2.0
 ACTIVE = "gigas_exporter_active"
 FAILURES = "gigas_exporter_ledger_commit_failures_total"
 WAITS = {"STATE__WAIT": "true", "WEB__ENABLE_LIFECYCLE": "true"}

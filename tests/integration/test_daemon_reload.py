@@ -83,7 +83,7 @@ async def full(watched: Watched, settings: Settings) -> bool:
 async def shown(watched: Watched) -> set[str]:
     """The accounts that anything on the page speaks of."""
     page = await watched.page()
-    return {dict(labels)["account"] for _, labels in page.samples if "account" in dict(labels)}
+    return page.told("account")
 
 
 async def shows(watched: Watched, *accounts: str) -> bool:

@@ -17,7 +17,7 @@ from tests.running import Provider, Watched, daemon
 from tests.running import provider as simulation
 from tests.waiting import eventually
 
-STEP_S = 1.0
+STEP_S = 2.0
 SINCE = ("gigas_vm_locked_since_timestamp_seconds", "gigas_vm_suspended_since_timestamp_seconds")
 RATES = (
     "gigas_vm_cpu_usage_ratio",
