@@ -138,9 +138,9 @@ def merged(held: Sequence[Bucket], window: Window, *, after_ms: int) -> list[Buc
     """The buckets with an answer's in them, as far as those lie after `after_ms`; of what both tell, the one that was
     asked for later counts.
     """
-    told = list(window.buckets())
-    if window.start_ms < after_ms:
-        told = list(within(told, after_ms, window.end_ms))
+    told = [bucket for bucket in window.buckets() if bucket.end_ms > after_ms]
+    if told and told[0].start_ms < after_ms:
+        told[:1] = parts(told[0], after_ms, told[0].end_ms)
     known = {(bucket.start_ms, bucket.end_ms): bucket for bucket in held}
     if any(_overlaps(held, bucket) for bucket in told if (bucket.start_ms, bucket.end_ms) not in known):
         return _laid_over(held, told)

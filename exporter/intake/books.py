@@ -18,6 +18,8 @@ __all__ = ["Book", "Books"]
 
 _SHARE = 9
 """Between two commits others may work for so many times as long as the last one took."""
+_SHORTEST_PAUSE_S = 0.2
+"""However fast the disk: a commit costs a millisecond of CPU and more, before the first VM is in it."""
 _LONGEST_PAUSE_S = 0.5
 _MACHINE_FIELDS = tuple(each.name for each in fields(Machine))
 _MACHINE_NEEDS = frozenset(each.name for each in fields(Machine) if each.required)
@@ -139,7 +141,7 @@ class Books:
         except LedgerFailed as error:
             failure = str(error)
         duration_s = self._clock.monotonic_s() - started_s
-        self.pause_s = min(_LONGEST_PAUSE_S, _SHARE * duration_s)
+        self.pause_s = min(max(_SHORTEST_PAUSE_S, _SHARE * duration_s), _LONGEST_PAUSE_S)
         if failure is not None:
             self._on_event(CommitFailed(failure, vms))
             return

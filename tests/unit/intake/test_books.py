@@ -209,7 +209,7 @@ async def test_a_flush_commits_whatever_is_unwritten_and_nothing_twice(what: str
 
 
 @pytest.mark.parametrize(
-    ("fails", "takes_s", "pause_s"), [(False, 0.0, 0.0), (False, 0.01, 0.09), (False, 30.0, 0.5), (True, 0.01, 0.09)]
+    ("fails", "takes_s", "pause_s"), [(False, 0.0, 0.2), (False, 0.03, 0.27), (False, 30.0, 0.5), (True, 0.03, 0.27)]
 )
 async def test_the_slower_the_disk_the_longer_is_gathered_before_the_next_commit(
     *, fails: bool, takes_s: float, pause_s: float
