@@ -11,6 +11,7 @@ import gzip
 import json
 import random
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +20,8 @@ from aiohttp import web
 from bench.polling import WORKERS, Poll, bare_poll
 from bench.ticker import Ticker
 from exporter.web.scrape import WRITE_BYTES
+
+__all__ = ["in_pieces"]
 
 _SHARE = 0.44
 """Of a step in which polls are due: that of the daemon's default pace."""
@@ -49,6 +52,19 @@ async def _poll_evenly(poll: Poll, vms: int, step_s: int) -> None:
             await asyncio.sleep(began_s + step_s - loop.time())
 
 
+async def in_pieces(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Answer with what is in memory, in writes of the daemon's size."""
+    response = web.StreamResponse(headers=headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    whole = memoryview(body)
+    for start in range(0, len(body), WRITE_BYTES):
+        await response.write(whole[start : start + WRITE_BYTES])
+        await asyncio.sleep(0)
+    await response.write_eof()
+    return response
+
+
 def _served(page: bytes) -> web.Application:
     compressed = gzip.compress(page, 1)
 
@@ -56,15 +72,7 @@ def _served(page: bytes) -> web.Application:
         body, headers = page, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             body, headers["Content-Encoding"] = compressed, "gzip"
-        response = web.StreamResponse(headers=headers)
-        response.content_length = len(body)
-        await response.prepare(request)
-        whole = memoryview(body)
-        for start in range(0, len(body), WRITE_BYTES):
-            await response.write(whole[start : start + WRITE_BYTES])
-            await asyncio.sleep(0)
-        await response.write_eof()
-        return response
+        return await in_pieces(request, body, headers)
 
     application = web.Application()
     application.router.add_get("/metrics", metrics)

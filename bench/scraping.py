@@ -28,6 +28,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from bench.bare import in_pieces
 from bench.figures import quantile, row, spread
 from bench.reader import Reader
 from exporter.clock import SystemClock
@@ -191,12 +192,15 @@ async def _refreshed_ms(page: Page, fleet: Fleet, share: float) -> float:
 
 
 async def _static(folder: Path) -> None:
-    """A handler that has the compressed page in memory."""
-    body = await asyncio.to_thread((folder / "page.gz").read_bytes)
-    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Content-Encoding": "gzip"}
+    """A handler that has the page in memory, plain and compressed."""
+    plain = await asyncio.to_thread((folder / "page.txt").read_bytes)
+    compressed = await asyncio.to_thread((folder / "page.gz").read_bytes)
+    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=body, headers=headers)
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return web.Response(body=compressed, headers={**headers, "Content-Encoding": "gzip"})
+        return await in_pieces(request, plain, headers)
 
     application = web.Application()
     application.router.add_get("/metrics", handler)
@@ -318,6 +322,7 @@ async def measure(plan: Plan = FULL) -> None:
             nginx = await stack.enter_async_context(_nginx(folder)) if _NGINX else None
         readers = {"ours": Reader(ours["url"], "identity"), "ours, gzip": Reader(ours["url"], "gzip")}
         readers["ours, gzip, of VMs only"] = Reader(ours["url"], "gzip", _WITHOUT_OWN)
+        readers["static aiohttp handler"] = Reader(static["url"], "identity")
         readers["static aiohttp handler, gzip"] = Reader(static["url"], "gzip")
         if nginx:
             readers["nginx"] = Reader(nginx, "identity")
@@ -365,6 +370,8 @@ def _show(
         )
     else:
         row("scrape, ours to nginx", "nginx is not there: apt-get install nginx")
+    static = measured["static aiohttp handler"].by_round(0.5)
+    row("scrape, plain, ours to a static aiohttp handler, p50", spread(_ratios(plain, static)))
     static = measured["static aiohttp handler, gzip"].by_round(0.5)
     row("scrape, gzip, ours to a static aiohttp handler, p50", spread(_ratios(gzip, static)), "wanted: 1.3 at most")
     of_vms = measured["ours, gzip, of VMs only"].by_round(0.5)
