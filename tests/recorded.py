@@ -149,7 +149,7 @@ class Scrapes:
             now = self.history[series][-1]
             counted_before = range(1, _MOST_COUNTED_BEFORE + 1) if first.value else (0,)
             sums = [truth.between(series, first.until_at - self.step_s * each, now.until_at) for each in counted_before]
-            if not any(equal(now.value, each) for each in sums):
+            if not any(math.isclose(now.value, each, rel_tol=1e-9) for each in sums):
                 found[series] = min((now.value - each for each in sums), key=abs)
         return found
 

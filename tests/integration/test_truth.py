@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tests.exposition import Page
-from tests.recorded import BUSY, STAMPS, Scrapes, Series, Truth, equal
+from tests.recorded import BUSY, STAMPS, Scrapes, Series, Truth
 from tests.running import Provider, Watched, daemon, provider
 from tests.waiting import eventually
 
@@ -119,7 +119,7 @@ async def test_counters_are_the_sums_of_the_buckets_until_their_timestamps(step_
             ((where, value),) = page.each(BUSY, vm="young-8")
             young = Series(BUSY, where["vm_id"])
             until_at = page.one(STAMPS[BUSY], vm_id=young.vm_id)
-            assert equal(value, truth.between(young, -math.inf, until_at)), "since its birth"
+            assert math.isclose(value, truth.between(young, -math.inf, until_at), rel_tol=1e-9), "since its birth"
             return many_grew(scrapes)
 
         await eventually(true_at_last, within_s=40, every_s=0.5)
