@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 from random import Random
 
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exporter.collectors import CpuReading, InterfaceReading, TrafficReading
-from exporter.counting import Manner, Series, Strip, Window, complete_until_ms, enter, fold, leave
+from exporter.counting import Grid, Manner, Series, Strip, Window, begin, complete_until_ms, enter, fold, leave
+from exporter.counting.series import bucket_by_bucket, going_on
 from exporter.fleet import Machine
 from exporter.intake.folding import fold_cpu, fold_machine, fold_traffic
 from exporter.ledger import VmRecord
@@ -291,6 +292,62 @@ def test_answers_of_one_window_fold_alike_in_any_order_and_twice_is_once(
         return sum(bucket.value for bucket in series.buckets())
 
     assert folded(shuffled) == folded(windows)
+
+
+@given(
+    provider=providers(first=st.integers(-PAST, 0)),
+    gaps=st.lists(st.floats(0.2, 1.5) | st.floats(0.2, 2 * WINDOW), min_size=3, max_size=60),
+    settled_after=st.integers(0, WINDOW),
+    hold=st.integers(0, 3),
+    span=st.integers(WINDOW // 2, 2 * WINDOW),
+    looks=st.lists(
+        st.tuples(
+            st.sampled_from([0, 0, 0, 1, 3]), st.sampled_from([1, 1, 1, 3]), st.sampled_from([0, 0, 0, 0.3, 1.3])
+        ),
+        min_size=1,
+        max_size=7,
+    ),
+)
+def test_an_answer_that_goes_on_counts_as_it_does_bucket_by_bucket(
+    *,
+    provider: Provider,
+    gaps: list[float],
+    settled_after: int,
+    hold: int,
+    span: int,
+    looks: list[tuple[int, int, float]],
+) -> None:
+    """`looks`: how many buckets a look does not find at the end, by how much it overstates the last one that it does,
+    and how old it is when it comes, in widths.
+    """
+    width_ms = provider.width * 1000
+    longer = Grid(width_ms=5 * width_ms, end_ms=EPOCH * 1000 + 2 * width_ms, count=span)
+    manner = Manner(
+        final_after_ms=settled_after * width_ms,
+        settled_after_ms=settled_after * width_ms,
+        hold_ms=hold * width_ms,
+        grids=(longer,) if hold else (),
+    )
+    series: Series | None = None
+    went_on = 0
+    for came, (missing, times, old) in zip(instants(provider, gaps), itertools.cycle(looks), strict=False):
+        at = came - old
+        last, now_ms = math.floor(at), EPOCH * 1000 + round(at * width_ms)
+        values = tuple(None if value is None else enter(value) for value in provider.shown(at)[: WINDOW - missing])
+        values = (*values[:-1], values[-1] and values[-1] * times)
+        window = Window(EPOCH * 1000 + (last - WINDOW) * width_ms, width_ms, values, now_ms)
+        complete_ms = complete_until_ms(window, now_ms=now_ms, idle_after_ms=3 * width_ms)
+        if series is None:
+            if complete_ms is None:
+                continue
+            series = begin(
+                window, counts_from_ms=now_ms - width_ms, from_birth=False, complete_ms=complete_ms, now_ms=now_ms
+            )
+        gone_on = going_on(series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms)
+        series = bucket_by_bucket(series, window, manner=manner, complete_ms=complete_ms, now_ms=now_ms, off=None)
+        assert gone_on is None or gone_on == series
+        went_on += gone_on is not None
+    event(f"went on {min(went_on, 5)} times or more")
 
 
 @given(value=st.floats(0, 2.0**60))

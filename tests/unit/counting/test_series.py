@@ -3,6 +3,7 @@
 import pytest
 
 from exporter.counting import Manner, Series, Window, begin, complete_until_ms, fold, lateness_ms, leave, owed
+from exporter.counting.series import going_on
 from tests.builders import window
 
 IDLE = 20_000
@@ -48,6 +49,20 @@ def test_overlapping_answers_count_each_bucket_once() -> None:
     for start, text in ((0, "1 2 3"), (10, "2 3 4"), (10, "2 3 4"), (20, "3 4 5"), (50, "6 7 8")):
         series = after(series, window(text, start=start))
     assert leave(series.exposed) == 4 + 5 + 6 + 7 + 8
+
+
+def test_an_answer_that_goes_on_is_told_from_others() -> None:
+    """That it counts as it would bucket by bucket is shown in `tests/property`; here, that it does happen."""
+
+    def goes_on(series: Series, shown: Window) -> bool:
+        gone_on = going_on(series, shown, manner=MANNER, complete_ms=complete(shown), now_ms=shown.asked_ms)
+        return gone_on is not None and gone_on == after(series, shown)
+
+    series = after(started("1 2 3"), window("2 3 4", start=10))
+    assert goes_on(series, window("3 4 5", start=20))
+    assert goes_on(series, window("2 3 9", start=10, asked=47))
+    assert not goes_on(series, window("6 7 8", start=50))
+    assert not goes_on(series, window("3 4 5", start=25))
 
 
 def test_folding_the_same_answer_twice_changes_nothing() -> None:
