@@ -1,7 +1,8 @@
 """What is exposed, as bytes: every family declared once in `catalogue`, everything else follows from it.
 
-`render` turns snapshots into lines, `page` keeps them ready in blocks, `own` holds the daemon's own families with
-prometheus_client. Nothing here asks the provider or waits for anything.
+`render` turns snapshots into lines, `page` keeps them ready in blocks, a large one that is asked for plain in a
+`plain_file`, `own` holds the daemon's own families with prometheus_client. Nothing here asks the provider or waits for
+anything.
 """
 
 from exporter.metrics.catalogue import FAMILIES, Family, OwnFamily

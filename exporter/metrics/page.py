@@ -9,6 +9,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
 
 from exporter.clock import Clock, Stint
@@ -16,6 +17,7 @@ from exporter.fleet import AccountView, Fleet, Vm
 from exporter.metrics.blocks import Stretch, gzip_member
 from exporter.metrics.catalogue import FAMILIES, AccountFamily, Family, OwnFamily
 from exporter.metrics.own import Own
+from exporter.metrics.plain_file import PlainFile
 from exporter.metrics.render import account_lines, openmetrics_header, tally_lines, text_header
 from exporter.metrics.runs import TALLY_FAMILIES, VM_FAMILIES, Run, renewed, run_of, runs_for, summed
 
@@ -23,12 +25,15 @@ __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
 _PAUSE_S = 0.5
 """Between two refreshes, so that answers that come one by one are rendered together."""
-_PAUSE_PER_COST = 100
-"""A refresh is followed by a pause of so many times what it cost: rendering takes a hundredth of a core, and more only
-where it costs over a twentieth of a second.
+_PAUSE_PER_COST = 200
+"""A refresh is followed by a pause of so many times what it cost: rendering takes half a hundredth of a core, and more
+only where it costs over a fortieth of a second.
 """
 _LONGEST_PAUSE_S = 5.0
 """Whatever it costs: nobody should wait for longer."""
+
+_LARGE_BYTES = 4 * 2**20
+"""A plain page of this size is sent from a file: smaller ones are sooner sent than put into one."""
 
 _ACCOUNT_FAMILIES = tuple(family for family in FAMILIES if isinstance(family, AccountFamily))
 _RENDERED = tuple(family for family in FAMILIES if not isinstance(family, OwnFamily))
@@ -55,24 +60,41 @@ class Selection:
 
 
 _EVERYTHING = Selection()
+_PLAIN_BYTES = attrgetter("plain_bytes")
 
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """A page to be written."""
+    """A page to be written. `file`: what holds the first `in_file` of the stretches, plain."""
 
     content_type: str
     stretches: tuple[Stretch, ...]
+    file: PlainFile | None = None
+    in_file: int = 0
+
+    @property
+    def plain_bytes(self) -> int:
+        """How long the plain page is."""
+        return sum(map(_PLAIN_BYTES, self.stretches))
 
     @property
     def blocks(self) -> tuple[bytes, ...]:
         """The page in pieces, each of them immutable."""
-        return tuple(itertools.chain.from_iterable(stretch.plain for stretch in self.stretches))
+        return _blocks_of(self.stretches)
+
+    @property
+    def blocks_after_file(self) -> tuple[bytes, ...]:
+        """Those that the file does not hold."""
+        return _blocks_of(self.stretches[self.in_file :])
 
     @property
     def gzip_blocks(self) -> tuple[bytes, ...]:
         """The same as one member of gzip: nothing is compressed for it."""
         return gzip_member(self.stretches)
+
+
+def _blocks_of(stretches: Iterable[Stretch]) -> tuple[bytes, ...]:
+    return tuple(itertools.chain.from_iterable(stretch.plain for stretch in stretches))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,8 @@ class Page:
         self._images: dict[str, _Image] = {}
         self._joined: dict[bool, Stretch] = {}
         """All that the images hold as one, by format (whether it is OpenMetrics), since it was asked for compressed."""
+        self._files: dict[bool, PlainFile] = {}
+        """The same for those that were asked for plain."""
         self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
         self._news = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -135,7 +159,7 @@ class Page:
                     await self._refresh(account.name, stint)
             watched = [account.name for account in self._fleet.accounts()]
             self._images = {name: self._images[name] for name in watched if name in self._images}
-            self._joined.clear()
+            self._forget_pages()
             return stint.spent_s
 
     async def _refresh(self, account: str, stint: Stint) -> None:
@@ -149,7 +173,12 @@ class Page:
             raise
         if image is not None:
             self._images[account] = image
-            self._joined.clear()
+            self._forget_pages()
+
+    def _forget_pages(self) -> None:
+        """What was made of the images before is not what they hold now. Whoever is sending it goes on."""
+        self._joined.clear()
+        self._files.clear()
 
     async def _rendered(self, account: str, stale: _Stale, stint: Stint) -> _Image | None:
         """The account as it is now. Held as a copy: counts and VMs on one page are of one instant."""
@@ -170,7 +199,7 @@ class Page:
         """How much is kept ready: plain, and compressed."""
         stretches = [stretch for image in self._images.values() for stretch in image.stretches.values()]
         return (
-            sum(stretch.plain_bytes for stretch in stretches),
+            sum(stretch.plain_bytes for stretch in stretches) + sum(file.size_bytes for file in self._files.values()),
             sum(len(stretch.deflated) for stretch in (*stretches, *self._joined.values())),
         )
 
@@ -188,10 +217,14 @@ class Page:
             stretches = [self._joined[openmetrics]]
         else:
             stretches = self._kept(selection, openmetrics=openmetrics)
+        file, in_file = None, len(stretches)
+        if selection == _EVERYTHING and not compressed and sum(map(_PLAIN_BYTES, stretches)) >= _LARGE_BYTES:
+            file = self._files.get(openmetrics) or PlainFile(_blocks_of(stretches))
+            self._files[openmetrics] = file
         stretches += own
         if openmetrics:
             stretches.append(self._openmetrics_end)
-        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches))
+        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches), file, in_file)
 
     def _kept(self, selection: Selection, *, openmetrics: bool) -> list[Stretch]:
         """What is kept ready of a selection."""

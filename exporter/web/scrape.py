@@ -1,5 +1,6 @@
 """A scrape: format, encoding and part of the page as asked, written from blocks that are ready."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,7 +9,7 @@ from multidict import MultiMapping
 
 from exporter.clock import Clock, Stint
 from exporter.fleet import Fleet
-from exporter.metrics import COLLECTORS, Page, Selection
+from exporter.metrics import COLLECTORS, Exposition, Page, Selection
 
 __all__ = ["WRITE_BYTES", "Scrape", "accepts_gzip", "pieces", "prefers_openmetrics"]
 
@@ -37,15 +38,16 @@ class Scrape:
         exposition = await self._page.exposition(selection, openmetrics=openmetrics, compressed=compressed)
         headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
         await stint.part_done()
-        if compressed:
-            blocks, headers["Content-Encoding"] = exposition.gzip_blocks, "gzip"
-        else:
-            blocks = exposition.blocks
+        blocks = exposition.gzip_blocks if compressed else None
+        if blocks is not None:
+            headers["Content-Encoding"] = "gzip"
         response = web.StreamResponse(headers=headers)
-        response.content_length = sum(map(len, blocks))
+        response.content_length = exposition.plain_bytes if blocks is None else sum(map(len, blocks))
         with contextlib.suppress(ConnectionError):  # Whoever asked went away: nothing that our log should tell of.
             await response.prepare(request)
             if request.method != "HEAD":
+                if blocks is None:
+                    blocks = await _left_to_write(exposition, request.transport, stint)
                 for piece in pieces(blocks):
                     await response.write(piece)
                     await stint.part_done()
@@ -64,6 +66,28 @@ class Scrape:
             raise ValueError(f"unknown collector {unknown!r}; known are {', '.join(COLLECTORS)}")
         collectors = frozenset(COLLECTORS) - exclude if exclude else collect or None
         return Selection(accounts or None, collectors)
+
+
+async def _left_to_write(
+    exposition: Exposition, transport: asyncio.Transport | None, stint: Stint
+) -> tuple[bytes, ...]:
+    """What of a plain page is to be written once the kernel has sent what is in a file: all, where there can be no such
+    file, or none can be sent over that connection. Raises ConnectionError.
+    """
+    page = exposition.file
+    if page is None or transport is None:
+        return exposition.blocks
+    try:
+        file = await page.opened(stint)
+    except OSError:
+        return exposition.blocks
+    try:
+        await asyncio.get_running_loop().sendfile(transport, file, count=page.size_bytes, fallback=False)
+    except RuntimeError:  # It cannot be sent so, and nothing was.
+        return exposition.blocks
+    except OSError as error:
+        raise ConnectionError(error.strerror) from error
+    return exposition.blocks_after_file
 
 
 def prefers_openmetrics(accept: str) -> bool:

@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import re
+import resource
 import socket
 import urllib.request
 import zlib
@@ -24,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import SystemClock
 from exporter.fleet import Vm
+from exporter.metrics import Selection
 from tests.builders import cpu, interface, vm
 from tests.processes import answers, free_port, get, process
 from tests.tools import tool
@@ -294,6 +296,33 @@ async def test_a_slow_reader_delays_nobody_and_gets_the_page_that_it_asked_for(l
         assert await reader.read() == b""
         assert len(complete(body.decode())) == 4_000
         assert names_on(body.decode()) == {"before"}
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+@pytest.mark.parametrize("room_bytes", [resource.RLIM_INFINITY, 2**20], ids=["a file in memory", "no room for one"])
+async def test_a_large_plain_page_comes_whole_and_again_on_one_connection(
+    large: Serving, accept: str, room_bytes: int
+) -> None:
+    openmetrics = accept != "text/plain"
+    exposition = await large.page.exposition(Selection(), openmetrics=openmetrics)
+    assert exposition.file is not None
+    room = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, room[1]))
+    try:
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=1)) as session:
+            for _ in range(3):
+                async with session.get(f"{large.url}/metrics") as answer:
+                    body = await answer.read()
+                async with session.head(f"{large.url}/metrics") as answer:
+                    length = answer.content_length
+                assert len(complete(body.decode())) == 4_000
+                assert body.endswith(b"# EOF\n") == openmetrics
+                assert length is not None
+                assert abs(length - len(body)) < 1_000  # What the process says of itself is a line longer now and then.
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, room)
+    assert (exposition.file.size_bytes > 0) == (room_bytes == resource.RLIM_INFINITY)
 
 
 async def test_a_reader_that_goes_away_leaves_no_trace(large: Serving, caplog: pytest.LogCaptureFixture) -> None:
