@@ -114,25 +114,25 @@ class Observer:
     def account_watched(self, account: str) -> None:
         """Show the account's counters as 0 before their first event."""
         self.tasks_owned(_tasks_of(account))
-        self._own.counter("gigas_exporter_api_throttled_seconds_total").labels(account)
-        self._own.histogram("gigas_vm_lock_duration_seconds").labels(account)
+        self._own.counter("gigas_exporter_api_throttled_seconds_total", account)
+        self._own.histogram("gigas_vm_lock_duration_seconds", account)
         for collector in (*ACCOUNT_COLLECTORS, *VM_COLLECTORS):
-            self._own.counter("gigas_exporter_duplicates_total").labels(account, collector)
+            self._own.counter("gigas_exporter_duplicates_total", account, collector)
         for collector in VM_COLLECTORS:
             for name in _TIME_SHOWN:
-                self._own.counter(name).labels(account, collector)
-            self._own.counter("gigas_exporter_refused_values_total").labels(account, collector)
-            self._own.counter("gigas_exporter_buckets_total").labels(account, collector)
-            self._own.gauge("gigas_exporter_due_vms").labels(account, collector)
+                self._own.counter(name, account, collector)
+            self._own.counter("gigas_exporter_refused_values_total", account, collector)
+            self._own.counter("gigas_exporter_buckets_total", account, collector)
+            self._own.gauge("gigas_exporter_due_vms", account, collector)
             for name in _HISTOGRAMS:
-                self._own.histogram(name).labels(account, collector)
+                self._own.histogram(name, account, collector)
 
     def account_forgotten(self, account: str) -> None:
         """Drop what was counted for an account that is not watched any more."""
         self._own.forget_account(account)
         self._lasting.forget(account)
         for task in _tasks_of(account):
-            self._own.counter("gigas_exporter_internal_errors_total").remove(task)
+            self._own.forget("gigas_exporter_internal_errors_total", task=task)
             for kind in [kind for kind in self._told_until_s if kind[0] == task]:
                 del self._told_until_s[kind]
         for collector in VM_COLLECTORS:
@@ -141,14 +141,13 @@ class Observer:
 
     def sharded(self, *, index: int, total: int) -> None:
         """Show which part of the VMs is watched, of how many."""
-        info = self._own.gauge("gigas_exporter_shard_info")
-        info.clear()
-        info.labels(str(index), str(total)).set(1)
+        self._own.forget("gigas_exporter_shard_info")
+        self._own.gauge("gigas_exporter_shard_info", str(index), str(total)).set(1)
 
     def tasks_owned(self, tasks: Iterable[str]) -> None:
         """Show that tasks have had no fault of ours so far."""
         for task in tasks:
-            self._own.counter("gigas_exporter_internal_errors_total").labels(task)
+            self._own.counter("gigas_exporter_internal_errors_total", task)
 
     def ledger_opened(self, path: str, *, moved_to: str | None) -> None:
         """Note where counters are remembered, and what became of a file there that could not be used."""
@@ -196,14 +195,11 @@ class Observer:
             self._log.error("configuration refused", problem=str(problem))
 
     def _request_done(self, event: RequestDone) -> None:
-        requests = self._own.counter("gigas_exporter_api_requests_total")
-        requests.labels(event.account, event.endpoint, event.code).inc()
-        self._own.histogram("gigas_exporter_api_request_duration_seconds").labels(event.endpoint).observe(
-            event.duration_s
-        )
+        self._own.counter("gigas_exporter_api_requests_total", event.account, event.endpoint, event.code).inc()
+        self._own.histogram("gigas_exporter_api_request_duration_seconds", event.endpoint).observe(event.duration_s)
 
     def _throttled(self, event: Throttled) -> None:
-        self._own.counter("gigas_exporter_api_throttled_seconds_total").labels(event.account).inc(event.waited_s)
+        self._own.counter("gigas_exporter_api_throttled_seconds_total", event.account).inc(event.waited_s)
 
     def _reading_taken(self, event: ReadingTaken) -> None:
         for name, amount in (
@@ -213,7 +209,7 @@ class Observer:
             ("gigas_exporter_duplicates_total", event.duplicates),
         ):
             if amount:
-                self._own.counter(name).labels(event.account, event.collector).inc(amount)
+                self._own.counter(name, event.account, event.collector).inc(amount)
         where = (event.account, event.collector)
         if event.caught_up_s or event.lost_s:
             catching_up = self._catching_up.setdefault(where, _CatchingUp())
@@ -281,7 +277,7 @@ class Observer:
             self._log.error("ledger not written", cause=event.cause, consequence=_UNWRITTEN)
 
     def _lock_ended(self, event: LockEnded) -> None:
-        self._own.histogram("gigas_vm_lock_duration_seconds").labels(event.account).observe(event.lasted_s)
+        self._own.histogram("gigas_vm_lock_duration_seconds", event.account).observe(event.lasted_s)
 
     def _fleet_changed(self, event: FleetChanged) -> None:
         for phrase, names in (("vms found", event.born), ("vms gone", event.gone)):
@@ -292,11 +288,11 @@ class Observer:
 
     def _collector_ran(self, event: CollectorRan) -> None:
         where = (event.account, event.collector)
-        self._own.gauge("gigas_exporter_collector_duration_seconds").labels(*where).set(event.duration_s)
-        self._own.gauge("gigas_exporter_collector_success").labels(*where).set(event.error is None)
+        self._own.gauge("gigas_exporter_collector_duration_seconds", *where).set(event.duration_s)
+        self._own.gauge("gigas_exporter_collector_success", *where).set(event.error is None)
         if event.error is None:
             now_s = self._clock.wall_s()
-            self._own.gauge("gigas_exporter_collector_last_success_timestamp_seconds").labels(*where).set(now_s)
+            self._own.gauge("gigas_exporter_collector_last_success_timestamp_seconds", *where).set(now_s)
         self._say_what_was_lost(*where)
         self._say_what_is_missing(event)
         self._say_what_fails(event)
@@ -342,13 +338,13 @@ class Observer:
 
     def _look_began(self, event: LookBegan) -> None:
         where = (event.account, event.collector)
-        self._own.gauge("gigas_exporter_due_vms").labels(*where).set(event.due)
-        self._own.histogram("gigas_exporter_look_lateness_seconds").labels(*where).observe(event.late_s)
+        self._own.gauge("gigas_exporter_due_vms", *where).set(event.due)
+        self._own.histogram("gigas_exporter_look_lateness_seconds", *where).observe(event.late_s)
 
     def _ages_seen(self, event: AgesSeen) -> None:
         where = (event.account, event.collector)
-        self._own.gauge("gigas_exporter_due_vms").labels(*where).set(event.due)
-        ages = self._own.histogram("gigas_exporter_data_age_seconds").labels(*where)
+        self._own.gauge("gigas_exporter_due_vms", *where).set(event.due)
+        ages = self._own.histogram("gigas_exporter_data_age_seconds", *where)
         for age_s in event.ages_s:
             ages.observe(age_s)
 
@@ -365,7 +361,7 @@ class Observer:
         self._fault("intake", event.error, account=event.account, collector=event.collector, vm_id=event.vm_id)
 
     def _fault(self, task: str, error: Exception, **where: object) -> None:
-        self._own.counter("gigas_exporter_internal_errors_total").labels(task).inc()
+        self._own.counter("gigas_exporter_internal_errors_total", task).inc()
         # A traceback for each kind of fault, not for each VM that meets it at each look.
         kind, now_s = (task, _kind_of(error)), self._clock.monotonic_s()
         if now_s >= self._told_until_s.get(kind, now_s):

@@ -24,6 +24,12 @@ _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
 _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
+_FEW = 50
+_GATHERED = 300
+_MOST_GATHERED_S = 1.0
+"""Where few answers wait, more are waited for, for a 300th of a bucket, but for a second at most: a commit costs a
+millisecond of CPU and more before the first VM is in it.
+"""
 _PROBED_WIDTHS = 6
 """Where a longer period has not shown yet how it looks, one VM is asked again after so many of the shortest widths."""
 
@@ -49,6 +55,7 @@ class Intake:
         self._on_taken = on_taken
         self._queue: asyncio.Queue[Reading] = asyncio.Queue(_QUEUE)
         self._order = Order()
+        self._gather_s = 0.0
         self._probed_until_ms: dict[tuple[str, str], int] = {}
         self._ahead_s: defaultdict[str, float] = defaultdict(float)
         self._stale_after_shown_s: dict[str, float] = {}
@@ -108,7 +115,8 @@ class Intake:
         while True:
             readings, taken = deque([await self._queue.get()]), 1
             try:
-                await self._clock.sleep(self._books.pause_s)
+                gather_s = self._gather_s if self._queue.qsize() < _FEW else 0.0
+                await self._clock.sleep(max(self._books.pause_s, gather_s))
                 while not self._queue.empty():
                     readings.append(self._queue.get_nowait())
                     taken += 1
@@ -143,6 +151,8 @@ class Intake:
                 entries.append(entry)
             await stint.part_done()
         if entries:
+            widths_ms = [entry.window.width_ms for entry in entries if entry.window is not None]
+            self._gather_s = min(min(widths_ms, default=0) / 1000 / _GATHERED, _MOST_GATHERED_S)
             await self._books.commit()
         stint = Stint(self._clock)
         while entries:

@@ -2,8 +2,9 @@
 
 import copy
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import TypeVar, cast
 
 from prometheus_client import (
     Counter,
@@ -25,6 +26,8 @@ __all__ = ["Own"]
 
 _EOF = b"# EOF\n"
 
+_Metric = TypeVar("_Metric", Gauge, Counter, Histogram)
+
 
 class Own:
     """Every `OwnFamily` as a metric of prometheus_client, by name, and what that tells of the process.
@@ -42,26 +45,34 @@ class Own:
         families = [family for family in FAMILIES if isinstance(family, OwnFamily)]
         for family in families:
             self._build(family)
+        self._series: dict[tuple[str, ...], Gauge | Counter | Histogram] = {}
+        """By name and values of labels, once asked for: prometheus_client takes as long to find one as to change it."""
         self._families = MappingProxyType({**self._gauges, **self._counters, **self._histograms})
         self._of_process = (ProcessCollector(registry=None), PlatformCollector(registry=None))
         self._ready: dict[str, dict[bool, Stretch]] = {family.name: {} for family in families}
         """By family and format (whether it is OpenMetrics), while it is as it was."""
-        self.gauge("gigas_exporter_build_info").labels(version, platform.python_version()).set(1)
+        self.gauge("gigas_exporter_build_info", version, platform.python_version()).set(1)
 
-    def gauge(self, name: str) -> Gauge:
-        """A metric, to be changed at once: who keeps it and changes it later is not seen on the page. So are those
-        below.
+    def gauge(self, name: str, *labels: str) -> Gauge:
+        """The series with those values of labels (none: the metric itself), to be changed at once: who keeps it and
+        changes it later is not seen on the page. So are those below.
         """
-        self._ready[name].clear()
-        return self._gauges[name]
+        return self._of(self._gauges, name, labels)
 
-    def counter(self, name: str) -> Counter:
-        self._ready[name].clear()
-        return self._counters[name]
+    def counter(self, name: str, *labels: str) -> Counter:
+        return self._of(self._counters, name, labels)
 
-    def histogram(self, name: str) -> Histogram:
+    def histogram(self, name: str, *labels: str) -> Histogram:
+        return self._of(self._histograms, name, labels)
+
+    def _of(self, metrics: Mapping[str, _Metric], name: str, labels: tuple[str, ...]) -> _Metric:
         self._ready[name].clear()
-        return self._histograms[name]
+        if not labels:
+            return metrics[name]
+        which = (name, *labels)
+        if which not in self._series:
+            self._series[which] = metrics[name].labels(*labels)
+        return cast("_Metric", self._series[which])
 
     def stretches(self, *, openmetrics: bool, accounts: frozenset[str] | None = None) -> Iterator[Stretch]:
         """The families one by one, in OpenMetrics 1.0, without the `# EOF` that ends a page, or in text 0.0.4; of those
@@ -77,12 +88,20 @@ class Own:
         for collector in self._of_process:
             yield _rendered(collector, openmetrics=openmetrics)
 
+    def forget(self, name: str, **labels: str) -> None:
+        """Drop the series of a family that have these labels; without any, all."""
+        self._ready[name].clear()
+        self._series = {which: series for which, series in self._series.items() if which[0] != name}
+        if labels:
+            self._families[name].remove_by_labels(labels)
+        else:
+            self._families[name].clear()
+
     def forget_account(self, account: str) -> None:
         """Drop the series of an account that is not watched any more."""
         for family in FAMILIES:
             if family.name in self._families and "account" in family.labels:
-                self._ready[family.name].clear()
-                self._families[family.name].remove_by_labels({"account": account})
+                self.forget(family.name, account=account)
 
     def _build(self, family: OwnFamily) -> None:
         name, text, labels, unit = family.name, family.help, family.labels, family.unit

@@ -14,7 +14,7 @@ from exporter.intake import Intake, Taken
 from exporter.schedule.back import LooksBack
 from exporter.schedule.due import Due
 from exporter.schedule.health import Health
-from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look
+from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, together_s
 from exporter.schedule.rounds import AgesSeen, CollectorRan, LookBegan, LookFailed, OnEvent, nudged_within
 from exporter.schedule.supervise import outlived
 
@@ -22,10 +22,6 @@ __all__ = ["VmRound"]
 
 _UNTAKEN_S = 15.0
 """A VM is due again so long after a look whose answer intake has not taken, or that met a fault of ours."""
-_TOGETHER_S = 0.05
-"""Looks that become due within this are begun together, while there is a place for one more: to wake for each one, and
-again for each answer, took a quarter of what a look costs.
-"""
 _BEGUN_AT_ONCE = 8
 """So many looks are begun before others may run: to send a request takes 0.2 ms."""
 _TOLD_AT_ONCE = 200
@@ -175,7 +171,7 @@ class VmRound:
                     await self._clock.sleep(0)
                     continue
                 if not (self._is_full() or self._back.is_full):
-                    await self._clock.sleep(_TOGETHER_S)
+                    await self._clock.sleep(together_s(self._learned.width_s))
                 await nudged_within(self._nudged, self._wait_for_any_s())
 
     async def once(self) -> GigasError | None:

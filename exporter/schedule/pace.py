@@ -15,7 +15,7 @@ import math
 from msgspec import Struct
 from msgspec.structs import replace
 
-__all__ = ["Habit", "Learned", "Seen", "after_failure", "next_look"]
+__all__ = ["Habit", "Learned", "Seen", "after_failure", "next_look", "together_s"]
 
 _SPREAD = 0.43
 """Phases fill this part of a width: less would crowd the looks, more would age what they find."""
@@ -51,6 +51,9 @@ _MOST_DOUBLINGS = 10
 _COUNTING_NEEDS = 4
 """A window must hold so many times the buckets that pass between two looks. A bucket is settled at two thirds of the
 window: it must be seen in the last third, one that is late, too (`counting.changes_for_ms`)."""
+_TOGETHER = 300
+_LEAST_TOGETHER_S = 0.05
+_MOST_TOGETHER_S = 1.0
 _OFF_WIDTHS = 3
 """A VM that is off is looked at once in so many widths: well within the shortest window."""
 _UNKNOWN_WIDTH_S = 300.0
@@ -101,6 +104,17 @@ class Seen(Struct, frozen=True, gc=False):
     width_s: float
     filled: tuple[bool, bool]
     buckets: int = 0
+
+
+def together_s(width_s: float | None) -> float:
+    """Return how long a look that is due may wait for others, to be begun with them: a 300th of a bucket, or so.
+
+    To wake for each look, and again for each answer, takes longer than the look.
+
+    >>> [together_s(width_s) for width_s in (None, 2.0, 60.0, 300.0, 7200.0)]
+    [0.05, 0.05, 0.2, 1.0, 1.0]
+    """
+    return min(max(_LEAST_TOGETHER_S, (width_s or 0.0) / _TOGETHER), _MOST_TOGETHER_S)
 
 
 def next_look(
