@@ -19,18 +19,17 @@ from aiohttp import web
 
 from bench.polling import WORKERS, Poll, bare_poll
 from bench.ticker import Ticker
+from exporter.schedule.pace import together_s
 from exporter.web.scrape import WRITE_BYTES
 
 __all__ = ["in_pieces"]
 
 _SHARE = 0.44
 """Of a step in which polls are due: that of the daemon's default pace."""
-_TOGETHER_S = 0.05
-"""Polls that become due within this begin together, as the daemon's do."""
 
 
 async def _poll_evenly(poll: Poll, vms: int, step_s: int) -> None:
-    """Each VM and endpoint at a phase of its own, step by step."""
+    """Each VM and endpoint at a phase of its own, step by step; together, where the daemon's looks are."""
     chance = random.Random(1)
     due_s = sorted((chance.uniform(0, _SHARE * step_s), number) for number in range(2 * vms))
     queue: asyncio.Queue[int] = asyncio.Queue()
@@ -47,7 +46,7 @@ async def _poll_evenly(poll: Poll, vms: int, step_s: int) -> None:
             began_s = loop.time()
             for at_s, number in due_s:
                 if (ahead_s := began_s + at_s - loop.time()) > 0:
-                    await asyncio.sleep(max(ahead_s, _TOGETHER_S))
+                    await asyncio.sleep(max(ahead_s, together_s(step_s)))
                 queue.put_nowait(number)
             await asyncio.sleep(began_s + step_s - loop.time())
 

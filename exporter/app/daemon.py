@@ -22,7 +22,7 @@ _GRACE_S = 2.0
 _LAST_WRITES_S = 1.0
 _EXPIRE_EVERY_S = 1.0
 _AGES_EVERY_S = 20.0
-"""A sample of all VMs takes 1 µs for each: of 10 000 and both collectors a thousandth of a core."""
+"""To tell the age of a VM takes some 4 µs: of 3 000 and both collectors a thousandth of a core."""
 _TRIED_EVERY_S = 1.0
 """How often a standby asks for the ledger: it must take over within seconds (contract)."""
 _TIDIED_EVERY_S = 86_400.0

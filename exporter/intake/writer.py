@@ -26,8 +26,8 @@ _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
 _FEW = 50
 _GATHERED = 300
-_MOST_GATHERED_S = 1.0
-"""Where few answers wait, more are waited for, for a 300th of a bucket, but for a second at most: a commit costs a
+_MOST_GATHERED_S = 0.5
+"""Where few answers wait, more are waited for, for a 300th of a bucket, but for half a second at most: a commit costs a
 millisecond of CPU and more before the first VM is in it.
 """
 _PROBED_WIDTHS = 6

@@ -25,7 +25,9 @@ _UNTAKEN_S = 15.0
 _BEGUN_AT_ONCE = 8
 """So many looks are begun before others may run: to send a request takes 0.2 ms."""
 _TOLD_AT_ONCE = 200
-"""The ages of so many VMs are told at once: some 2 µs each."""
+"""The ages of so many VMs are told at once: some 4 µs each."""
+_TOLD_IN_TURN = 3_000
+"""Of a large fleet so many are told each time: how ages are distributed is known from those as well."""
 
 
 @dataclass(slots=True)
@@ -94,6 +96,8 @@ class VmRound:
         self._failed_tries = 0
         self._held_until_s = 0.0
         self._run_since_s: float | None = None
+        self._told = 0
+        """Of how many VMs the ages were told, of those that follow one another."""
         self._ahead_s = 0.0
         """By how much the provider's clock is ahead of ours, as the last answer has it."""
         self._is_news = True
@@ -138,9 +142,12 @@ class VmRound:
             self._due.put(taken.vm_id, known.asked_s + delay_s)
 
     async def tell_ages(self) -> None:
-        """Tell how old the newest counted bucket of each running VM is."""
+        """Tell how old the newest counted bucket of each running VM is; of a large fleet, of some, in turn."""
         stint = Stint(self._clock)
-        for vm_ids in _steps(tuple(self._watched)):
+        known = tuple(self._watched)
+        some = known[self._told : self._told + _TOLD_IN_TURN]
+        self._told = self._told + len(some) if self._told + len(some) < len(known) else 0
+        for vm_ids in _steps(some):
             now_at, vms = self._clock.wall_s() + self._ahead_s, self._fleet.vms(self._client.account)
             ends = (vm.counted_until_at(self._name) for vm_id in vm_ids if (vm := vms.get(vm_id)) and vm.is_running)
             ages_s = tuple(now_at - end_at for end_at in ends if end_at is not None)

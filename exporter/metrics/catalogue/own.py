@@ -274,8 +274,8 @@ OWN: tuple[Family, ...] = (
         name="gigas_exporter_data_age_seconds",
         type="histogram",
         unit="seconds",
-        help="How old the end of the newest counted bucket of a running VM was, for each VM that has one, several "
-        "times a minute: the rate shows how ages are distributed over the VMs.",
+        help="How old the end of the newest counted bucket of a running VM was, for each VM that has one (of more "
+        "than 3000 in turn), several times a minute: the rate shows how ages are distributed over the VMs.",
         collector="exporter",
         labels=("account", "collector"),
         buckets=(1, 2.5, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 600, 900, 1_800, 3_600, 7_200),

@@ -324,3 +324,16 @@ async def test_the_ages_of_many_vms_are_told_in_steps() -> None:
         await at_work.round.tell_ages()
         told = [event for event in at_work.events if isinstance(event, AgesSeen)]
         assert [len(event.ages_s) for event in told] == [200, 200, 50]
+
+
+async def test_the_ages_of_a_large_fleet_are_told_in_turn() -> None:
+    async with looking(runs=False) as at_work:
+        know_counted(at_work, **{f"vm-{number}": 100.0 + number for number in range(7_000)})
+        await at_work.round._know_vms()
+        counts = []
+        for _ in range(4):
+            at_work.events.clear()
+            await at_work.round.tell_ages()
+            told = [age_s for event in at_work.events if isinstance(event, AgesSeen) for age_s in event.ages_s]
+            counts.append((len(told), len({round(age_s) for age_s in told})))
+        assert counts == [(3_000, 3_000), (3_000, 3_000), (1_000, 1_000), (3_000, 3_000)]
