@@ -106,7 +106,11 @@ async def test_counters_are_the_sums_of_the_buckets_until_their_timestamps(step_
 
         async def moved_on() -> bool:
             scrapes.record(await watched.page())
-            return all(newest.until_at >= start + 5 * step_s for newest in scrapes.newest(BUSY).values())
+            firsts = scrapes.first(BUSY)
+            return all(
+                newest.until_at >= firsts[series].until_at + 5 * step_s
+                for series, newest in scrapes.newest(BUSY).items()
+            )
 
         await eventually(moved_on, within_s=60)
         await quiet(simulated)
