@@ -19,6 +19,12 @@ is written, copied and read must fit the processor's cache together.
 """
 
 
+_SENT_BYTES = 40 * 2**20
+"""The kernel is given so much of a file at a time, a page of 10 000 VMs: it takes 6 ms, less where the reader is slower.
+Each further time costs a tenth of a millisecond.
+"""
+
+
 class Scrape:
     """The handler of the telemetry path."""
 
@@ -81,12 +87,17 @@ async def _left_to_write(
         file = await page.opened(stint)
     except OSError:
         return exposition.blocks
-    try:
-        await asyncio.get_running_loop().sendfile(transport, file, count=page.size_bytes, fallback=False)
-    except RuntimeError:  # It cannot be sent so, and nothing was.
-        return exposition.blocks
-    except OSError as error:
-        raise ConnectionError(error.strerror) from error
+    loop = asyncio.get_running_loop()
+    for start in range(0, page.size_bytes, _SENT_BYTES):
+        try:
+            await loop.sendfile(transport, file, start, min(_SENT_BYTES, page.size_bytes - start), fallback=False)
+        except RuntimeError as error:  # It cannot be sent so.
+            if start == 0:
+                return exposition.blocks
+            raise ConnectionError(str(error)) from error
+        except OSError as error:
+            raise ConnectionError(error.strerror) from error
+        await stint.part_done()
     return exposition.blocks_after_file
 
 
