@@ -20,7 +20,7 @@ is written, copied and read must fit the processor's cache together.
 
 
 _SENT_BYTES = 40 * 2**20
-"""The kernel is given so much of a file at a time, a page of 10 000 VMs: it takes 6 ms, less where the reader is slower.
+"""The kernel is given so much of a file at a time, one page of 10 000 VMs: 6 ms, less where the reader is slower.
 Each further time costs a tenth of a millisecond.
 """
 
