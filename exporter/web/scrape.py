@@ -84,7 +84,7 @@ async def _left_to_write(
     if page is None or transport is None:
         return exposition.blocks
     try:
-        file = await page.opened(stint)
+        file = await page.opened()
     except OSError:
         return exposition.blocks
     loop = asyncio.get_running_loop()

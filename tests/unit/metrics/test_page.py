@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.clock import Stint, SystemClock
+from exporter.clock import SystemClock
 from exporter.fleet import AccountView, Fleet
 from exporter.metrics import COLLECTORS, FAMILIES, Exposition, Own, Page, Selection
 from exporter.metrics.catalogue import AccountFamily, TallyFamily
@@ -333,7 +333,7 @@ async def test_a_large_plain_page_is_a_file_until_something_changes(*, openmetri
     async def asked() -> tuple[Exposition, bytes]:
         exposition = await shown.page.exposition(Selection(), openmetrics=openmetrics)
         assert exposition.file is not None
-        file = await exposition.file.opened(Stint(SystemClock()))
+        file = await exposition.file.opened()
         return exposition, os.pread(file.fileno(), exposition.file.size_bytes, 0)
 
     exposition, held = await asked()
