@@ -97,7 +97,7 @@ class VmRound:
         self._held_until_s = 0.0
         self._run_since_s: float | None = None
         self._told = 0
-        """Of how many VMs the ages were told, of those that follow one another."""
+        """So many VMs, in their order, have had their turn."""
         self._ahead_s = 0.0
         """By how much the provider's clock is ahead of ours, as the last answer has it."""
         self._is_news = True
