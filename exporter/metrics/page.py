@@ -25,9 +25,9 @@ __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
 _PAUSE_S = 0.5
 """Between two refreshes, so that answers that come one by one are rendered together."""
-_PAUSE_PER_COST = 200
-"""A refresh is followed by a pause of so many times what it cost: rendering takes half a hundredth of a core, and more
-only where it costs over a fortieth of a second.
+_PAUSE_PER_COST = 100
+"""A refresh is followed by a pause of so many times what it cost: rendering takes a hundredth of a core, and more only
+where it costs over a twentieth of a second.
 """
 _LONGEST_PAUSE_S = 5.0
 """Whatever it costs: nobody should wait for longer."""

@@ -1,6 +1,7 @@
 """Each VM is looked at when it is due, whatever becomes of the others."""
 
 import asyncio
+import itertools
 from functools import partial
 
 from exporter.clock import SystemClock
@@ -328,12 +329,14 @@ async def test_the_ages_of_many_vms_are_told_in_steps() -> None:
 
 async def test_the_ages_of_a_large_fleet_are_told_in_turn() -> None:
     async with looking(runs=False) as at_work:
-        know_counted(at_work, **{f"vm-{number}": 100.0 + number for number in range(7_000)})
+        know_counted(at_work, **{f"vm-{number}": 100.0 * number for number in range(7_000)})
         await at_work.round._know_vms()
-        counts = []
+        turns: list[list[float]] = []
         for _ in range(4):
             at_work.events.clear()
             await at_work.round.tell_ages()
-            told = [age_s for event in at_work.events if isinstance(event, AgesSeen) for age_s in event.ages_s]
-            counts.append((len(told), len({round(age_s) for age_s in told})))
-        assert counts == [(3_000, 3_000), (3_000, 3_000), (1_000, 1_000), (3_000, 3_000)]
+            turns.append([age_s for event in at_work.events if isinstance(event, AgesSeen) for age_s in event.ages_s])
+        assert [len(told) for told in turns] == [3_000, 3_000, 1_000, 3_000]
+        # Time goes on while they are told, but not by as much as lies between two VMs.
+        assert all(older - newer > 50 for older, newer in itertools.pairwise(itertools.chain.from_iterable(turns[:3])))
+        assert [round(age_s - first_s, -2) for age_s, first_s in zip(turns[3], turns[0], strict=True)] == [0.0] * 3_000
