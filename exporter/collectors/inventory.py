@@ -1,6 +1,7 @@
 """The VMs of an account, as the list shows them."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from sys import intern
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 from exporter.collectors.options import Options
 from exporter.collectors.reading import InventoryReading
 from exporter.fleet import Machine
-from exporter.gigas import AccountClient, MachineDocument
+from exporter.gigas import AccountClient, KnownMachines, MachineDocument
 
 __all__ = ["Inventory", "in_shard"]
 
@@ -32,10 +33,14 @@ class Inventory:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._known: defaultdict[str, KnownMachines[Machine]] = defaultdict(KnownMachines)
+        """By the account's id."""
 
     async def collect(self, client: AccountClient) -> InventoryReading:
         asked = {field: values[0] for field, values in self._options.filters.items() if len(values) == 1}
-        listing = await client.list_machines(asked, self._keeping(client.account_id))
+        listing = await client.list_machines(
+            asked, self._keeping(client.account_id), known=self._known[client.account_id]
+        )
         return InventoryReading(
             account=client.account,
             machines=listing.machines,

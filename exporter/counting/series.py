@@ -158,7 +158,8 @@ def going_on(series: Series, window: Window, *, manner: Manner, complete_ms: int
 
     All is one run before and after, and numbers alone are worked with: objects for buckets take four times as long.
     """
-    if len(runs := series.runs) != 1:
+    runs = series.runs or ((series.settled_ms, window.width_ms, series.asked_ms, ()),)
+    if len(runs) != 1:
         return None
     ((start_ms, width_ms, told_ms, held),) = runs
     first_ms = max(window.start_ms, series.settled_ms)

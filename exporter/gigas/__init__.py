@@ -5,7 +5,14 @@ attempt is one `RequestDone`; credentials, and what the API itself gives away, a
 room must not know what is done with an answer: it counts nothing, logs nothing and keeps nothing but tokens.
 """
 
-from exporter.gigas.answers import BrokenMachine, BwStats, CpuStats, InterfaceTraffic, MachineDocument
+from exporter.gigas.answers import (
+    BrokenMachine,
+    BwStats,
+    CpuStats,
+    InterfaceTraffic,
+    KnownMachines,
+    MachineDocument,
+)
 from exporter.gigas.asking import Answer
 from exporter.gigas.client import AccountClient, Listing
 from exporter.gigas.credentials import ApiKey, Credentials, OpenIdLogin, Secret, SessionLogin
@@ -50,6 +57,7 @@ __all__ = [
     "GigasError",
     "InterfaceTraffic",
     "InvalidAnswer",
+    "KnownMachines",
     "Listing",
     "ListingInconsistent",
     "MachineDocument",

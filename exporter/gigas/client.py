@@ -16,6 +16,7 @@ from exporter.gigas.answers import (
     BwStats,
     CpuStats,
     Keep,
+    KnownMachines,
     read_bw_stats,
     read_cpu_stats,
     read_machines,
@@ -137,14 +138,17 @@ class AccountClient:
         """UNIX seconds at which the present token ends; None for an API key, and before the first login."""
         return self._authentication.expires_at
 
-    async def list_machines(self, filters: Mapping[str, str], keep: Keep[T]) -> Listing[T]:
+    async def list_machines(
+        self, filters: Mapping[str, str], keep: Keep[T], *, known: KnownMachines[T] | None = None
+    ) -> Listing[T]:
         """List the VMs that pass the provider's own filters, and keep of each what is wanted. A list that does not add
-        up is listed again.
+        up is listed again. `known`: what was kept of earlier lists, for as long as this is listed in the same way.
         """
+        known = known or KnownMachines()
         problem: str | None = None
         repeated: frozenset[str] | None = None
         for listing in range(1, _LISTINGS + 1):
-            pages, (asked_at, asked_seen_at) = await self._pages(filters, keep)
+            pages, (asked_at, asked_seen_at) = await self._pages(filters, keep, known)
             problem, before = pages.problem, repeated
             repeated = None if problem is None else pages.repeated
             if problem is None or (repeated is not None and repeated == before):
@@ -164,13 +168,16 @@ class AccountClient:
     def _of_machine(self, machine_id: str, resource: str, period: str, understand: Understand[T]) -> Asked[T]:
         return self._ask(Get.of(_asking_for(self._machines, period), machine_id, resource), understand)
 
-    async def _pages(self, filters: Mapping[str, str], keep: Keep[T]) -> tuple[Pages[T], tuple[float, float]]:
+    async def _pages(
+        self, filters: Mapping[str, str], keep: Keep[T], known: KnownMachines[T]
+    ) -> tuple[Pages[T], tuple[float, float]]:
         pages: Pages[T] = Pages(page_size=self._page_size)
+        known.next_listing()
         times: list[tuple[float, float]] = []  # Those of the first page come first: it is asked for alone.
 
         async def understand(exchange: Exchange) -> Page[T]:
             await self._clock.give_way()  # Of several pages that came together one is read in each lap.
-            machines = await read_machines(exchange.body, keep, Stint(self._clock))
+            machines = await read_machines(exchange.body, keep, Stint(self._clock), known=known)
             return Page(machines, total_of(exchange.headers))
 
         async def ask(offset: int, limit: int) -> Page[T]:

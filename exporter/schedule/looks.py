@@ -26,7 +26,7 @@ _BEGUN_AT_ONCE = 8
 """So many looks are begun before others may run: to send a request takes 0.2 ms."""
 _TOLD_AT_ONCE = 200
 """The ages of so many VMs are told at once: some 4 µs each."""
-_TOLD_IN_TURN = 3_000
+_TOLD_IN_TURN = 1_000
 """Of a large fleet so many are told each time: how ages are distributed is known from those as well."""
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from exporter.clock import Stint, SystemClock
 from exporter.counting import LARGEST
 from exporter.gigas.answers import (
+    KnownMachines,
     MachineDocument,
     Machines,
     NotUnderstood,
@@ -65,7 +66,7 @@ PERCENT = st.none() | st.floats(min_value=0, max_value=LARGEST)
 
 
 async def machines_of(body: bytes) -> Machines[MachineDocument]:
-    return await read_machines(body, lambda document: document, Stint(SystemClock()))
+    return await read_machines(body, lambda document: document, Stint(SystemClock()), known=KnownMachines())
 
 
 @pytest.mark.parametrize("read", [read_cpu_stats, read_bw_stats, read_session_token, read_openid_token])
@@ -101,6 +102,19 @@ async def test_any_bytes_are_a_list_of_machines_or_not_understood(body: bytes) -
 async def test_every_entry_of_a_list_is_a_machine_or_broken(entries: list[dict[str, Any]]) -> None:
     listed = await machines_of(json.dumps(entries).encode())
     assert len(listed.machines) + len(listed.broken) == len(entries)
+
+
+@given(
+    lists=st.lists(st.lists(st.sampled_from(range(12)), max_size=6), max_size=4),
+    labels=st.lists(VALUES, min_size=12, max_size=12),
+)
+async def test_a_list_is_read_the_same_whatever_was_listed_before(lists: list[list[int]], labels: list[Any]) -> None:
+    known: KnownMachines[MachineDocument] = KnownMachines()
+    for each in lists:
+        body = json.dumps([{"id": str(at % 4), "status": "online", "label": labels[at]} for at in each]).encode()
+        known.next_listing()
+        read = await read_machines(body, lambda document: document, Stint(SystemClock()), known=known)
+        assert read == await machines_of(body)
 
 
 @given(values=st.lists(PERCENT, max_size=30))

@@ -5,7 +5,7 @@ What the API gives away (passwords, notes) is in none of them, and no complaint 
 """
 
 from exporter.gigas.answers.cpu import CpuStats, read_cpu_stats
-from exporter.gigas.answers.machines import BrokenMachine, Keep, MachineDocument, Machines, read_machines
+from exporter.gigas.answers.machines import BrokenMachine, Keep, KnownMachines, MachineDocument, Machines, read_machines
 from exporter.gigas.answers.tokens import OpenIdToken, SessionToken, read_openid_token, read_session_token
 from exporter.gigas.answers.traffic import BwStats, InterfaceTraffic, read_bw_stats
 from exporter.gigas.answers.understanding import NotUnderstood
@@ -16,6 +16,7 @@ __all__ = [
     "CpuStats",
     "InterfaceTraffic",
     "Keep",
+    "KnownMachines",
     "MachineDocument",
     "Machines",
     "NotUnderstood",

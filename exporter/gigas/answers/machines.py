@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from exporter.clock import Stint
 from exporter.gigas.answers.understanding import NotUnderstood, is_encodable, text
 
-__all__ = ["BrokenMachine", "Keep", "MachineDocument", "Machines", "read_machines"]
+__all__ = ["BrokenMachine", "Keep", "KnownMachines", "MachineDocument", "Machines", "read_machines"]
 
 T = TypeVar("T")
 
@@ -94,32 +95,64 @@ class Machines(Generic[T]):
     broken: tuple[BrokenMachine, ...] = ()
 
 
+class KnownMachines(Generic[T]):
+    """What was kept of VMs, by the digest of all that a list said of each. Most of a list says what the last one did:
+    to understand that anew takes six times as long as to recognise it.
+
+    It belongs to one way of keeping: what is kept must follow from the document alone.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[bytes, tuple[str, T | None]] = {}
+        self._now: dict[bytes, tuple[str, T | None]] = {}
+
+    def next_listing(self) -> None:
+        """What the list that has begun last did not have is forgotten."""
+        self._before, self._now = self._now, {}
+
+    def of(self, entry: bytes, keep: Keep[T]) -> tuple[str, T | None] | BrokenMachine:
+        """The VM's id and what is kept of it. One that cannot be understood is not remembered."""
+        digest = blake2b(entry, digest_size=_DIGEST_BYTES).digest()
+        known = self._before.pop(digest, None) or self._now.get(digest)
+        if known is None:
+            read = _kept(_read_one(entry), keep)
+            if isinstance(read, BrokenMachine):
+                return read
+            known = read
+        self._now[digest] = known
+        return known
+
+
+_DIGEST_BYTES = 16
 _APART = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-async def read_machines(body: bytes, keep: Keep[T], stint: Stint) -> Machines[T]:
+async def read_machines(body: bytes, keep: Keep[T], stint: Stint, *, known: KnownMachines[T]) -> Machines[T]:
     """Raises NotUnderstood where it is no list at all. What takes long is done bit by bit, so that others may run."""
     machines: list[tuple[str, T | None]] = []
     broken: list[BrokenMachine] = []
-    for entry in _read(body):
+    for read in _read(body, keep, known):
         await stint.part_done()
-        if isinstance(entry, MachineDocument):
-            machines.append((entry.id, keep(entry)))
+        if isinstance(read, BrokenMachine):
+            broken.append(read)
         else:
-            broken.append(entry)
+            machines.append(read)
     return Machines(tuple(machines), tuple(broken))
 
 
-def _read(body: bytes) -> Iterable[MachineDocument | BrokenMachine]:
+def _read(body: bytes, keep: Keep[T], known: KnownMachines[T]) -> Iterable[tuple[str, T | None] | BrokenMachine]:
     """One by one. To take a list apart is the lesser part of it, if it is not large and all is well."""
     if len(body) <= _AT_ONCE_BYTES:
         with contextlib.suppress(msgspec.MsgspecError, RecursionError):
-            return map(_read_one, _APART.decode(body))
-    return map(_machine, _entries(body))
+            return (known.of(bytes(entry), keep) for entry in _APART.decode(body))
+    return (_kept(_machine(entry), keep) for entry in _entries(body))
 
 
-def _read_one(entry: msgspec.Raw) -> MachineDocument | BrokenMachine:
-    body = bytes(entry)
+def _kept(read: MachineDocument | BrokenMachine, keep: Keep[T]) -> tuple[str, T | None] | BrokenMachine:
+    return read if isinstance(read, BrokenMachine) else (read.id, keep(read))
+
+
+def _read_one(body: bytes) -> MachineDocument | BrokenMachine:
     try:
         return MachineDocument.model_validate_json(body)
     except ValidationError:

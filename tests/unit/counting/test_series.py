@@ -58,6 +58,8 @@ def test_an_answer_that_goes_on_is_told_from_others() -> None:
         gone_on = going_on(series, shown, manner=MANNER, complete_ms=complete(shown), now_ms=shown.asked_ms)
         return gone_on is not None and gone_on == after(series, shown)
 
+    assert goes_on(started("1 2 3"), window("2 3 4", start=10))
+    assert not goes_on(started("1 2 3"), window("1 2 3"))
     series = after(started("1 2 3"), window("2 3 4", start=10))
     assert goes_on(series, window("3 4 5", start=20))
     assert goes_on(series, window("2 3 9", start=10, asked=47))

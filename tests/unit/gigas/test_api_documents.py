@@ -12,6 +12,7 @@ from exporter.gigas.answers import (
     BrokenMachine,
     CpuStats,
     InterfaceTraffic,
+    KnownMachines,
     MachineDocument,
     Machines,
     NotUnderstood,
@@ -40,7 +41,7 @@ async def machines(*entries: Any) -> Machines[MachineDocument]:
 
 
 async def machines_of(body: bytes) -> Machines[MachineDocument]:
-    return await read_machines(body, whole, Stint(SystemClock()))
+    return await read_machines(body, whole, Stint(SystemClock()), known=KnownMachines())
 
 
 async def machine(**changes: Any) -> Any:
@@ -181,18 +182,54 @@ async def test_what_is_no_list_is_not_understood(body: bytes) -> None:
 async def test_a_list_is_read_so_that_others_may_run_after_each_entry(count: int) -> None:
     clock = LaboriousClock()
     body = json.dumps([example("virtual_machine") | {"id": each} for each in range(count)], indent=1).encode()
-    read = await read_machines(body, whole, Stint(clock))
+    read = await read_machines(body, whole, Stint(clock), known=KnownMachines())
     assert [machine_id for machine_id, _ in read.machines] == [str(each) for each in range(count)]
     assert clock.gave_way == count
 
 
 async def test_of_each_machine_is_kept_what_is_wanted_and_of_every_one_its_id() -> None:
     body = json.dumps([example("virtual_machine") | {"id": each, "cpus": each} for each in range(4)]).encode()
-    keep = {"1", "3"}
-    read = await read_machines(
-        body, lambda document: document.cpus if document.id in keep else None, Stint(SystemClock())
-    )
+    wanted = {"1", "3"}
+
+    def keep(document: MachineDocument) -> int | None:
+        return document.cpus if document.id in wanted else None
+
+    read = await read_machines(body, keep, Stint(SystemClock()), known=KnownMachines())
     assert read.machines == (("0", None), ("1", 1), ("2", None), ("3", 3))
+
+
+async def test_only_what_a_list_says_anew_is_understood_anew() -> None:
+    known: KnownMachines[MachineDocument] = KnownMachines()
+    understood: list[str] = []
+
+    def keep(document: MachineDocument) -> MachineDocument:
+        understood.append(document.id)
+        return document
+
+    async def listed(*entries: Any) -> list[str]:
+        understood.clear()
+        known.next_listing()
+        for page in (entries[:2], entries[2:]):
+            read = await read_machines(json.dumps(page).encode(), keep, Stint(SystemClock()), known=known)
+            assert read == await machines(*page)
+        return understood
+
+    first, second, third = (example("virtual_machine") | {"id": each} for each in range(3))
+    assert await listed(first, second, third) == ["0", "1", "2"]
+    assert await listed(first, second, third) == []
+    assert await listed(third, second | {"status": "recovery"}, first) == ["1"]
+    assert await listed(first, third) == []
+    # What one list lacked is forgotten.
+    assert await listed(first, second | {"status": "recovery"}, third, first) == ["1"]
+
+
+async def test_a_machine_that_cannot_be_understood_is_broken_each_time() -> None:
+    known: KnownMachines[MachineDocument] = KnownMachines()
+    body = json.dumps([{"id": 24, "status": None}]).encode()
+    for _ in range(2):
+        known.next_listing()
+        read = await read_machines(body, whole, Stint(SystemClock()), known=known)
+        assert read == Machines((), (BrokenMachine("24", "status: string_type"),))
 
 
 def test_the_documented_cpu_list_is_read_with_its_unfilled_end() -> None:
