@@ -22,8 +22,8 @@ _GRACE_S = 2.0
 _LAST_WRITES_S = 1.0
 _EXPIRE_EVERY_S = 1.0
 _EXPIRE_PER_COST = 1_000
-"""Where to look for what has become stale takes more than a millisecond, that is done as seldom as takes a thousandth of
-a core: every two seconds or three with 10 000 VMs, of which nothing is stale for minutes.
+"""Where to look for what has become stale takes more than a millisecond, that is done so seldom that it takes a
+thousandth of a core: with 10 000 VMs every two seconds or three.
 """
 _AGES_EVERY_S = 20.0
 """To tell the age of a VM takes some 4 µs: of 1 000 and both collectors half a thousandth of a core."""

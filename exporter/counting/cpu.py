@@ -102,10 +102,12 @@ def _moved(before: Sequence[int | None], values: Sequence[int | None], shift: in
     return shift
 
 
-def _nearest_first(before: int, values: int, shift: int) -> list[int]:
+@lru_cache(64)  # Most lists are of one length and move by one chunk.
+def _nearest_first(before: int, values: int, shift: int) -> tuple[int, ...]:
     """The ends to try: those near the hint, and those at which lists of such lengths overlap at all."""
     overlapping = range(max(1 - before, -_FARTHEST), min(values, _FARTHEST))
-    return sorted({*range(shift - _REACH, shift + _REACH + 1), *overlapping}, key=lambda moved: abs(moved - shift))
+    ends = {*range(shift - _REACH, shift + _REACH + 1), *overlapping}
+    return tuple(sorted(ends, key=lambda moved: abs(moved - shift)))
 
 
 def _overlap(before: Sequence[int | None], values: Sequence[int | None], moved: int) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Numbers as they rest in memory between two answers, of which there is one in minutes."""
 
 import marshal
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["rested", "woken"]
@@ -21,6 +22,7 @@ def rested(parts: tuple[Any, ...]) -> bytes:
     return bytes(memoryview(marshal.dumps(parts, _BY_VALUE)))
 
 
+@lru_cache(64)  # An answer looks at each of a VM's series some five times.
 def woken(kept: bytes) -> Any:
     """What was given to `rested`."""
     return marshal.loads(kept)  # noqa: S302 - of this process

@@ -81,6 +81,14 @@ class Series(Struct, frozen=True, gc=False, kw_only=True):
         end_ms = start_ms + len(values) * width_ms
         return Bucket(end_ms - width_ms, end_ms, values[-1], asked_ms)
 
+    def counted_since(self, since_ms: int) -> int:
+        """How many buckets that end after an instant are counted and told. A gap is asked for when it begins."""
+        count = 0
+        for start_ms, width_ms, asked_ms, values in self.runs:
+            until_ms = min(self.newest_ms, asked_ms, start_ms + len(values) * width_ms)
+            count += max(0, (until_ms - start_ms) // width_ms - max(0, since_ms - start_ms) // width_ms)
+        return count
+
     @property
     def true(self) -> int:
         """What has been counted by now; less than `exposed` where that is more than there turned out to be."""

@@ -134,10 +134,10 @@ def repay_cpu(record: VmRecord, reading: CpuReading, *, grids: Grids, late_ms: i
 
 def reckon(record: VmRecord, collector: str, *, grids: Grids, now_ms: int) -> Reckoned:
     """Give up what no period can pay any more, and say which one can pay the rest."""
+    if not any(owed_ms(account) or account.denied for account in _accounts(record, collector)):
+        return Reckoned(record)  # As it nearly always is.
     periods = {period: grids.get(period) for period in LONGER[collector]}
-    if collector == CpuReading.collector:
-        if record.cpu is None:
-            return Reckoned(record)
+    if collector == CpuReading.collector and record.cpu is not None:
         manner, denied = cpu_manner(record.cpu.told, grids), record.cpu.denied
         (series,), denied, lost_ms, ask = _reckon(
             (record.cpu.series,), denied, periods, manner=manner, off=record.was_off_ms, now_ms=now_ms
@@ -167,6 +167,12 @@ def reckon(record: VmRecord, collector: str, *, grids: Grids, now_ms: int) -> Re
         lost_ms,
         min(asks, key=lambda each: each.at_ms, default=None),
     )
+
+
+def _accounts(record: VmRecord, collector: str) -> tuple[CpuAccount | InterfaceAccount, ...]:
+    if collector == CpuReading.collector:
+        return () if record.cpu is None else (record.cpu,)
+    return tuple(record.interfaces.values())
 
 
 def owed_ms(account: CpuAccount | InterfaceAccount) -> int:

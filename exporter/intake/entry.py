@@ -62,7 +62,7 @@ def enter_reading(book: Book, record: VmRecord, reading: Statistics, machine: Ma
         record, window, told = _folded(book, record, reading, machine)
         after = _newest(record, reading.collector)
         if before is not None and after is not None:
-            told = replace(told, buckets=_counted(after, since_ms=before.newest_ms))
+            told = replace(told, buckets=after.counted_since(before.newest_ms))
     else:
         record, window, told = _repaid(book, record, reading)
     reckoned = reckon(record, reading.collector, grids=book.grids(reading.collector), now_ms=to_ms(reading.asked_at))
@@ -77,12 +77,6 @@ def _newest(record: VmRecord, collector: str) -> Series | None:
         return None if record.cpu is None else record.cpu.series
     received = (interface.receive for interface in record.interfaces.values())
     return max(received, key=attrgetter("newest_ms"), default=None)
-
-
-def _counted(series: Series, *, since_ms: int) -> int:
-    """How many buckets are counted now that were not. A gap (asked for when it began) waits for a longer period."""
-    newly = (bucket for bucket in series.buckets() if since_ms < bucket.end_ms <= series.newest_ms)
-    return sum(bucket.asked_ms >= bucket.end_ms for bucket in newly)
 
 
 def _folded(

@@ -1,8 +1,20 @@
 """Each complete bucket counts once."""
 
 import pytest
+from msgspec.structs import replace
 
-from exporter.counting import Manner, Series, Window, begin, complete_until_ms, fold, lateness_ms, leave, owed
+from exporter.counting import (
+    Manner,
+    Series,
+    Window,
+    begin,
+    complete_until_ms,
+    fold,
+    horizon_of,
+    lateness_ms,
+    leave,
+    owed,
+)
 from exporter.counting.series import going_on
 from tests.builders import window
 
@@ -65,6 +77,15 @@ def test_an_answer_that_goes_on_is_told_from_others() -> None:
     assert goes_on(series, window("2 3 9", start=10, asked=47))
     assert not goes_on(series, window("6 7 8", start=50))
     assert not goes_on(series, window("3 4 5", start=25))
+
+
+def test_buckets_are_counted_since_an_instant_if_they_were_told() -> None:
+    runs = ((0, 10, 31, (1, 2, 3)), (30, 5, 30, (0,)), (35, 5, 52, (4, 5, 6)))
+    series = replace(started("1 2 3"), horizon=horizon_of(runs), newest_ms=45)
+    told = [bucket.end_ms for bucket in series.buckets() if bucket.asked_ms >= bucket.end_ms <= series.newest_ms]
+    assert told == [10, 20, 30, 40, 45]
+    for since_ms in range(-5, 60):
+        assert series.counted_since(since_ms) == sum(end_ms > since_ms for end_ms in told)
 
 
 def test_folding_the_same_answer_twice_changes_nothing() -> None:
