@@ -24,12 +24,15 @@ _QUEUE = 1_000
 """Readings that may wait. A collector that is faster than intake waits for a place."""
 _ABSENCES = 2
 """A VM that so many complete listings in a row lack is gone (contract)."""
-_FEW = 50
-_GATHERED = 300
-_MOST_GATHERED_S = 0.5
-"""Where few answers wait, more are waited for, for a 300th of a bucket, but for half a second at most: a commit costs a
-millisecond of CPU and more before the first VM is in it.
+_GATHERED = 100
+_MOST_GATHERED_S = 3.0
+"""More answers are waited for, for a 100th of a bucket, but for three seconds at most: a commit costs a millisecond of
+CPU and more before the first VM is in it, and both answers about a VM come within a second or two, so that most records
+are written once, not twice, in a bucket.
 """
+_MANY = 500
+"""Where so many have come, no more are waited for."""
+_GATHERED_AT_ONCE_S = 0.2
 _PROBED_WIDTHS = 6
 """Where a longer period has not shown yet how it looks, one VM is asked again after so many of the shortest widths."""
 
@@ -56,6 +59,8 @@ class Intake:
         self._queue: asyncio.Queue[Reading] = asyncio.Queue(_QUEUE)
         self._order = Order()
         self._gather_s = 0.0
+        self._awaited = 0
+        """So many wait for what has come to be published."""
         self._probed_until_ms: dict[tuple[str, str], int] = {}
         self._ahead_s: defaultdict[str, float] = defaultdict(float)
         self._stale_after_shown_s: dict[str, float] = {}
@@ -88,8 +93,12 @@ class Intake:
         await self.submit(nothing_told(account, vm_id, collector, period, asked_at=asked_at, asked_seen_at=seen_at))
 
     async def settled(self) -> None:
-        """Wait until everything submitted has been published."""
-        await self._queue.join()
+        """Wait until everything submitted has been published: no more is waited for."""
+        self._awaited += 1
+        try:
+            await self._queue.join()
+        finally:
+            self._awaited -= 1
 
     async def flush(self) -> None:
         """Have remembered what could not be written before, if there is something and it can be now."""
@@ -115,8 +124,7 @@ class Intake:
         while True:
             readings, taken = deque([await self._queue.get()]), 1
             try:
-                gather_s = self._gather_s if self._queue.qsize() < _FEW else 0.0
-                await self._clock.sleep(max(self._books.pause_s, gather_s))
+                await self._gather()
                 while not self._queue.empty():
                     readings.append(self._queue.get_nowait())
                     taken += 1
@@ -124,6 +132,17 @@ class Intake:
             finally:
                 for _ in range(taken):
                     self._queue.task_done()
+
+    async def _gather(self) -> None:
+        """Let more come, while they are not many and nobody waits for those that have."""
+        wait_s = self._books.pause_s
+        await self._clock.sleep(wait_s)
+        until_s = self._clock.monotonic_s() + self._gather_s - wait_s
+        while not self._awaited and self._queue.qsize() < _MANY:
+            left_s = until_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                break
+            await self._clock.sleep(min(left_s, _GATHERED_AT_ONCE_S))
 
     async def _take(self, readings: deque[Reading]) -> None:
         """Each leaves as soon as it can: to free those of a second together held the loop for three steps more."""

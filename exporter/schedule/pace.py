@@ -53,7 +53,7 @@ _COUNTING_NEEDS = 4
 window: it must be seen in the last third, one that is late, too (`counting.changes_for_ms`)."""
 _TOGETHER = 300
 _LEAST_TOGETHER_S = 0.05
-_MOST_TOGETHER_S = 0.5
+_MOST_TOGETHER_S = 1.0
 _OFF_WIDTHS = 3
 """A VM that is off is looked at once in so many widths: well within the shortest window."""
 _UNKNOWN_WIDTH_S = 300.0
@@ -112,7 +112,7 @@ def together_s(width_s: float | None) -> float:
     To wake for each look, and again for each answer, takes longer than the look.
 
     >>> [together_s(width_s) for width_s in (None, 2.0, 60.0, 300.0, 7200.0)]
-    [0.05, 0.05, 0.2, 0.5, 0.5]
+    [0.05, 0.05, 0.2, 1.0, 1.0]
     """
     return min(max(_LEAST_TOGETHER_S, (width_s or 0.0) / _TOGETHER), _MOST_TOGETHER_S)
 

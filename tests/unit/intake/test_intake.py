@@ -1,10 +1,12 @@
 """Readings are folded, committed and then published; what is known is never less than the provider has shown."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from exporter.clock import SystemClock
@@ -14,6 +16,7 @@ from exporter.gigas import BrokenMachine
 from exporter.intake import FleetChanged, FoldFailed, Intake, IntakeEvent, ReadingTaken, Taken
 from exporter.ledger import Batch, MemoryLedger
 from tests.builders import machine, strip
+from tests.waiting import eventually
 
 ACCOUNT = "production"
 
@@ -65,8 +68,8 @@ class Taking:
 
 
 @asynccontextmanager
-async def taking() -> AsyncIterator[Taking]:
-    at_work = Taking()
+async def taking(at_work: Taking | None = None) -> AsyncIterator[Taking]:
+    at_work = at_work or Taking()
     await at_work.intake.open_account(AccountView(name=ACCOUNT, account_id="17893"))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(at_work.intake.run())
@@ -494,3 +497,48 @@ async def test_a_look_tells_for_how_many_buckets_the_window_has_room() -> None:
         await at_work.take(traffic(41, 0, {"45": "1 2 3"}, of=40), chunks("1 2 3 4 5", at=51), no_traffic(52))
         rooms = [taken.buckets for taken in at_work.taken if isinstance(taken, Taken)]
         assert rooms == [4, 5, 0]
+
+
+class Pacing(Clock):
+    """Time goes on while somebody sleeps, and by nothing else. `to_come`: submitted after two seconds of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept_s = 0.0
+        self.to_come: list[Coroutine[Any, Any, None]] = []
+
+    def monotonic_s(self) -> float:
+        return self.slept_s
+
+    async def sleep(self, delay_s: float) -> None:
+        self.slept_s += delay_s
+        await super().sleep(0)
+        while self.slept_s >= 2 and self.to_come:
+            await self.to_come.pop()
+
+
+class CountingLedger(MemoryLedger):
+    commits = 0
+
+    async def commit(self, batch: Batch) -> None:
+        self.commits += 1
+        await super().commit(batch)
+
+
+async def test_more_answers_are_waited_for_unless_somebody_waits_for_those_that_came() -> None:
+    clock, ledger = Pacing(), CountingLedger()
+    async with taking(Taking(clock=clock, ledger=ledger)) as at_work:
+        await at_work.take(listing(machine()), no_traffic(910), chunks("1 2 3", at=910, width=300.0))
+        taken, ledger.commits, clock.slept_s = len(at_work.taken), 0, 0.0
+        clock.to_come.append(at_work.intake.submit(no_traffic(1_212)))
+        await at_work.intake.submit(chunks("2 3 4", at=1_210, width=300.0))
+
+        async def both_are_taken() -> bool:
+            return len(at_work.taken) == taken + 2
+
+        await eventually(both_are_taken)
+        assert ledger.commits == 1
+        assert clock.slept_s == pytest.approx(3.0)
+        clock.slept_s = 0.0
+        await at_work.take(chunks("3 4 5", at=1_510, width=300.0))
+        assert clock.slept_s < 0.5
