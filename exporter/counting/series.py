@@ -166,6 +166,7 @@ def going_on(series: Series, window: Window, *, manner: Manner, complete_ms: int
 
     All is one run before and after, and numbers alone are worked with: objects for buckets take four times as long.
     """
+    # Where nothing is held, as after a beginning, that is a run without a bucket.
     runs = series.runs or ((series.settled_ms, window.width_ms, series.asked_ms, ()),)
     if len(runs) != 1:
         return None

@@ -32,7 +32,8 @@ are written once, not twice, in a bucket.
 """
 _MANY = 500
 """Where so many have come, no more are waited for."""
-_GATHERED_AT_ONCE_S = 0.2
+_GATHERED_IN_STEPS_S = 0.2
+"""Between two of these it is seen whether that is so, or somebody waits."""
 _PROBED_WIDTHS = 6
 """Where a longer period has not shown yet how it looks, one VM is asked again after so many of the shortest widths."""
 
@@ -135,14 +136,12 @@ class Intake:
 
     async def _gather(self) -> None:
         """Let more come, while they are not many and nobody waits for those that have."""
-        wait_s = self._books.pause_s
-        await self._clock.sleep(wait_s)
-        until_s = self._clock.monotonic_s() + self._gather_s - wait_s
-        while not self._awaited and self._queue.qsize() < _MANY:
-            left_s = until_s - self._clock.monotonic_s()
-            if left_s <= 0:
-                break
-            await self._clock.sleep(min(left_s, _GATHERED_AT_ONCE_S))
+        waited_s = self._books.pause_s
+        await self._clock.sleep(waited_s)
+        while waited_s < self._gather_s and self._queue.qsize() < _MANY and not self._awaited:
+            step_s = min(_GATHERED_IN_STEPS_S, self._gather_s - waited_s)
+            await self._clock.sleep(step_s)
+            waited_s += step_s
 
     async def _take(self, readings: deque[Reading]) -> None:
         """Each leaves as soon as it can: to free those of a second together held the loop for three steps more."""

@@ -95,6 +95,9 @@ class Machines(Generic[T]):
     broken: tuple[BrokenMachine, ...] = ()
 
 
+_DIGEST_BYTES = 16
+
+
 class KnownMachines(Generic[T]):
     """What was kept of VMs, by the digest of all that a list said of each. Most of a list says what the last one did:
     to understand that anew takes six times as long as to recognise it.
@@ -123,7 +126,6 @@ class KnownMachines(Generic[T]):
         return known
 
 
-_DIGEST_BYTES = 16
 _APART = msgspec.json.Decoder(list[msgspec.Raw])
 
 
