@@ -21,10 +21,10 @@ async def measure(plan: Plan) -> None:
     """One fleet after the other at the same pace, side by side."""
     costs = [await cost.cost_of(cost.Plan(vms, plan.step_s, plan.scraped_every_s)) for vms in plan.vms]
     row(f"growth, buckets of {plan.step_s} s: VMs", *(str(each.vms) for each in costs))
-    row("CPU seconds per VM and hour", *(f"{each.cpu_s_per_vm_hour:.3f}" for each in costs))
-    row("CPU ms per poll, all included", *(f"{each.cpu_ms_per_poll:.2f}" for each in costs))
-    row("CPU, % of a core", *(f"{100 * each.cpu_share:.1f}" for each in costs))
-    row("polls/s", *(f"{each.polls_per_s:.0f}" for each in costs))
+    row("CPU seconds per VM and hour", *(f"{each.spent[0].cpu_s_per_vm_hour:.3f}" for each in costs))
+    row("CPU ms per poll, all included", *(f"{each.spent[0].cpu_ms_per_poll:.2f}" for each in costs))
+    row("CPU, % of a core", *(f"{100 * each.spent[0].cpu_share:.1f}" for each in costs))
+    row("polls/s", *(f"{each.spent[0].polls_per_s:.0f}" for each in costs))
     row("memory at the end, MB", *(f"{each.rss_bytes / 1e6:.0f}" for each in costs))
     least = costs[0]
     row(
