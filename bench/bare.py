@@ -2,7 +2,8 @@
 
 One loop of aiohttp polls each VM's two endpoints once per step and decodes what comes, as much of it at a time as the
 daemon does, and serves the daemon's page, plain and compressed, from memory. It keeps nothing and renders nothing.
-Prints its address, then, at SIGUSR1, for how long the loop was held.
+Prints its address, then, at SIGUSR1, the CPU seconds that it has used and, with `--ticking`, for how long the loop was
+held.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import gzip
 import json
 import random
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -78,18 +80,21 @@ def _served(page: bytes) -> web.Application:
     return application
 
 
-async def main(provider: str, vms: int, step_s: int, page: bytes) -> None:
+async def main(provider: str, vms: int, step_s: int, page: bytes, *, ticking: bool) -> None:
     """Work until ended."""
     ticker = Ticker()
-    asyncio.get_running_loop().add_signal_handler(
-        signal.SIGUSR1, lambda: print(json.dumps({"held_ms": ticker.take()}), flush=True)
-    )
+
+    def tell() -> None:
+        print(json.dumps({"cpu_s": time.process_time(), "held_ms": ticker.take()}), flush=True)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
     runner = web.AppRunner(_served(page), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
-        group.create_task(ticker.run())
+        if ticking:
+            group.create_task(ticker.run())
         group.create_task(_poll_evenly(bare_poll(provider, session, vms=vms, decoding=True), vms, step_s))
         print(json.dumps({"url": f"http://127.0.0.1:{runner.addresses[0][1]}"}), flush=True)
 
@@ -100,5 +105,6 @@ if __name__ == "__main__":
     _arguments.add_argument("--vms", type=int, required=True)
     _arguments.add_argument("--step", type=int, required=True)
     _arguments.add_argument("--page", type=Path, required=True)
+    _arguments.add_argument("--ticking", action="store_true")
     _told = _arguments.parse_args()
-    asyncio.run(main(_told.provider, _told.vms, _told.step, _told.page.read_bytes()))
+    asyncio.run(main(_told.provider, _told.vms, _told.step, _told.page.read_bytes(), ticking=_told.ticking))

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.figures import quantile, row
-from bench.processes import Report, Watched, watched
+from bench.processes import Report, Watched, bare, watched
 from bench.prometheus import scraping, show
 
 SCRAPES = 20
@@ -59,6 +59,7 @@ class Cost:
     rss_bytes: int
     peak_bytes: int
     scrape_ms: float
+    page: bytes = field(repr=False)
 
 
 async def cost_of(plan: Plan) -> Cost:
@@ -75,6 +76,7 @@ async def cost_of(plan: Plan) -> Cost:
                 reports.append(await daemon.report())
             ended = reports[-1]
             await show(servers, for_s=ended.at_s - reports[0].at_s, samples=page.samples())
+            text = await daemon.text()
         polls = Counter(int(each.at // plan.step_s) - bucket for each in await daemon.provider.asked() if each.period)
         return Cost(
             vms=plan.vms,
@@ -84,12 +86,26 @@ async def cost_of(plan: Plan) -> Cost:
             rss_bytes=ended.rss_bytes,
             peak_bytes=ended.peak_bytes,
             scrape_ms=await _scrape_ms(daemon),
+            page=text,
         )
 
 
 def _spent(plan: Plan, begun: Report, ended: Report, polls: int) -> Spent:
     for_s = ended.at_s - begun.at_s
     return Spent(plan.vms, polls_per_s=polls / for_s, cpu_share=(ended.cpu_s - begun.cpu_s) / for_s)
+
+
+async def _bare_spent(plan: Plan, page: bytes) -> Spent:
+    """What the bare parts spend in a width: they poll as often and serve the same page, but keep and render nothing."""
+    async with (
+        bare(vms=plan.vms, step_s=plan.step_s, page=page) as parts,
+        scraping(parts.url, count=1, interval_s=plan.scraped_every_s),
+    ):
+        await asyncio.sleep(plan.scraped_every_s)
+        begun = await parts.report()
+        await asyncio.sleep(plan.step_s)
+        cpu_s = (await parts.report()).cpu_s - begun.cpu_s
+        return Spent(plan.vms, polls_per_s=2 * plan.vms / plan.step_s, cpu_share=cpu_s / plan.step_s)
 
 
 async def _scrape_ms(daemon: Watched) -> float:
@@ -113,6 +129,10 @@ async def measure(plan: Plan) -> None:
     row("CPU, % of a core", *cpu, "wanted at 10 000 and 300 s: below 8")
     row("CPU seconds per VM and hour", *(f"{each.cpu_s_per_vm_hour:.3f}" for each in cost.spent))
     row("CPU ms per poll, all included", *(f"{each.cpu_ms_per_poll:.2f}" for each in cost.spent))
+    parts = await _bare_spent(plan, cost.page)
+    row("the bare parts, likewise: CPU, % of a core", f"{100 * parts.cpu_share:.1f}")
+    ratios = (f"{each.cpu_ms_per_poll / parts.cpu_ms_per_poll:.2f}" for each in cost.spent)
+    row("CPU per poll, ours to the bare parts'", *ratios)
     row(
         f"{what}: memory after the first picture, at the end, most, MB",
         " / ".join(f"{each / _MB:.0f}" for each in (cost.first_rss_bytes, cost.rss_bytes, cost.peak_bytes)),

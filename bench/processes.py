@@ -155,6 +155,13 @@ async def watched(*, vms: int, step_s: int, ticking: bool = False, **variables: 
                 await at_work.went_well()
 
 
+class BareReport(NamedTuple):
+    """What the bare parts tell of themselves. `held_ms`: for how long their loop was held since the last time."""
+
+    cpu_s: float
+    held_ms: Sequence[tuple[float, float]]
+
+
 @dataclass
 class Bare:
     """`bench.bare` at work."""
@@ -163,21 +170,21 @@ class Bare:
     running: Process
     lines: int = 1
 
-    async def held_ms(self) -> list[tuple[float, float]]:
-        """For how long its loop was held since the last time."""
+    async def report(self) -> BareReport:
         self.running.signal(signal.SIGUSR1)
         self.lines += 1
-        return [(held, at_work) for held, at_work in (await _line(self.running, self.lines))["held_ms"]]
+        return BareReport(**await _line(self.running, self.lines))
 
 
 @asynccontextmanager
-async def bare(*, vms: int, step_s: int, page: bytes) -> AsyncIterator[Bare]:
+async def bare(*, vms: int, step_s: int, page: bytes, ticking: bool = False) -> AsyncIterator[Bare]:
     """The bare parts, which serve that page, and a provider that they poll."""
     with tempfile.NamedTemporaryFile(prefix="gigas-bench-") as file:
         file.write(page)
         file.flush()
         async with provider(vms=vms, step_s=step_s) as asked:
-            arguments = ("--provider", asked.url, "--vms", str(vms), "--step", str(step_s), "--page", file.name)
+            arguments = ["--provider", asked.url, "--vms", str(vms), "--step", str(step_s), "--page", file.name]
+            arguments += ["--ticking"] if ticking else []
             async with process(sys.executable, "-m", "bench.bare", *arguments) as running:
                 yield Bare((await _line(running, 1))["url"], running)
 

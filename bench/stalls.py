@@ -63,17 +63,17 @@ async def measure(plan: Plan) -> None:
     _show_bare(ended.held_ms, await _bare_held_ms(plan, page))
 
 
-async def _bare_held_ms(plan: Plan, page: bytes) -> list[tuple[float, float]]:
+async def _bare_held_ms(plan: Plan, page: bytes) -> Sequence[tuple[float, float]]:
     """For how long the bare parts hold their loop where as much is asked of them."""
     for_s = float(plan.widths * plan.step_s)
     async with (
-        bare(vms=plan.vms, step_s=plan.step_s, page=page) as parts,
+        bare(vms=plan.vms, step_s=plan.step_s, page=page, ticking=True) as parts,
         scraping(parts.url, count=SERVERS, interval_s=SCRAPED_EVERY_S),
     ):
         await asyncio.sleep(plan.step_s)  # Their first scrapes are slow.
-        await parts.held_ms()
+        await parts.report()
         await asyncio.gather(*(_read(parts.url, each, for_s) for each in ENCODINGS))
-        return await parts.held_ms()
+        return (await parts.report()).held_ms
 
 
 async def _read(url: str, encoding: str, for_s: float) -> list[float]:
