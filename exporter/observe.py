@@ -27,7 +27,7 @@ from exporter.intake import (
 )
 from exporter.logs import Lasting
 from exporter.metrics import Own
-from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookBegan, LookFailed, TaskFailed
+from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookFailed, LooksBegan, TaskFailed
 
 __all__ = ["Observer"]
 
@@ -47,7 +47,7 @@ _TIME_SHOWN = (
 _HISTOGRAMS = ("gigas_exporter_data_age_seconds", "gigas_exporter_look_lateness_seconds")
 """Of those that are of an account and a collector."""
 
-_Told = Event | IntakeEvent | CollectorRan | LookFailed | LookBegan | AgesSeen | LookBackFailed | TaskFailed
+_Told = Event | IntakeEvent | CollectorRan | LookFailed | LooksBegan | AgesSeen | LookBackFailed | TaskFailed
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Observer:
                 CommitFailed: self._commit_failed,
                 CollectorRan: self._collector_ran,
                 LookFailed: self._look_failed,
-                LookBegan: self._look_began,
+                LooksBegan: self._looks_began,
                 AgesSeen: self._ages_seen,
                 LookBackFailed: self._look_back_failed,
                 TaskFailed: self._task_failed,
@@ -336,10 +336,12 @@ class Observer:
                 cause=event.error.cause,
             )
 
-    def _look_began(self, event: LookBegan) -> None:
+    def _looks_began(self, event: LooksBegan) -> None:
         where = (event.account, event.collector)
         self._own.gauge("gigas_exporter_due_vms", *where).set(event.due)
-        self._own.histogram("gigas_exporter_look_lateness_seconds", *where).observe(event.late_s)
+        lateness = self._own.histogram("gigas_exporter_look_lateness_seconds", *where)
+        for late_s in event.late_s:
+            lateness.observe(late_s)
 
     def _ages_seen(self, event: AgesSeen) -> None:
         where = (event.account, event.collector)

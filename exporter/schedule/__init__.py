@@ -8,7 +8,7 @@ to (habit, next look). One failing account, endpoint or VM disturbs no other.
 from exporter.schedule.back import LookBackFailed
 from exporter.schedule.jobs import Jobs
 from exporter.schedule.looks import VmRound
-from exporter.schedule.rounds import AgesSeen, CollectorRan, InventoryRound, LookBegan, LookFailed, Round
+from exporter.schedule.rounds import AgesSeen, CollectorRan, InventoryRound, LookFailed, LooksBegan, Round
 from exporter.schedule.supervise import TaskFailed, supervise
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "InventoryRound",
     "Jobs",
     "LookBackFailed",
-    "LookBegan",
     "LookFailed",
+    "LooksBegan",
     "Round",
     "TaskFailed",
     "VmRound",

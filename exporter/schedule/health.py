@@ -65,8 +65,8 @@ class Health:
 
     def whole_failure(self) -> GigasError | None:
         """A cause, if the collector has failed as a whole."""
-        some_run = self.running > 0
-        if not self.failing:
+        if not (self._failing[True] or self._failing[False]):
             return None
+        some_run = self.running > 0
         speak_for_all = self._enough is not None and self.failing >= self._enough
         return self._last if speak_for_all or len(self._failing[some_run]) >= self._vms[some_run] else None

@@ -15,7 +15,7 @@ from exporter.schedule.back import LooksBack
 from exporter.schedule.due import Due
 from exporter.schedule.health import Health
 from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, together_s
-from exporter.schedule.rounds import AgesSeen, CollectorRan, LookBegan, LookFailed, OnEvent, nudged_within
+from exporter.schedule.rounds import AgesSeen, CollectorRan, LookFailed, LooksBegan, OnEvent, nudged_within
 from exporter.schedule.supervise import outlived
 
 __all__ = ["VmRound"]
@@ -168,13 +168,10 @@ class VmRound:
                     await stint.part_done()
                 while (vm_id := self._startable_back()) is not None:
                     group.create_task(self._look_back_outliving(vm_id))
-                begun = 0
-                while begun < _BEGUN_AT_ONCE and (vm_id := self._startable()) is not None:
-                    self._note_run()
+                for vm_id in (begun := self._startable()):
                     group.create_task(self._look_outliving(vm_id))
-                    begun += 1
                 self._tell_of_run()
-                if begun == _BEGUN_AT_ONCE:
+                if len(begun) == _BEGUN_AT_ONCE:
                     await self._clock.sleep(0)
                     continue
                 if not (self._is_full() or self._back.is_full):
@@ -258,18 +255,24 @@ class VmRound:
     def _startable_back(self) -> str | None:
         return self._back.startable() if self._health.whole_failure() is None else None
 
-    def _startable(self) -> str | None:
-        """Take out a VM that may be looked at now."""
+    def _startable(self) -> Sequence[str]:
+        """Take out VMs that may be looked at now, as many as may be begun at once."""
         now_s = self._clock.monotonic_s()
-        if self._is_full() or (self._health.whole_failure() and now_s < self._held_until_s):
-            return None
-        popped = self._due.pop(until_s=now_s)
-        if popped is None:
-            return None
-        vm_id, at_s = popped
-        self._looking.add(vm_id)
-        self._on_event(LookBegan(self._client.account, self._name, now_s - at_s, self._due.waiting))
-        return vm_id
+        if self._health.whole_failure() and now_s < self._held_until_s:
+            return ()
+        taken = dict[str, float]()
+        for _ in range(min(_BEGUN_AT_ONCE, self._most() - len(self._looking))):
+            popped = self._due.pop(until_s=now_s)
+            if popped is None:
+                break
+            vm_id, at_s = popped
+            taken[vm_id] = now_s - at_s
+        if taken:
+            self._looking.update(taken)
+            self._note_run()
+            late_s = tuple(taken.values())
+            self._on_event(LooksBegan(self._client.account, self._name, late_s, self._due.waiting))
+        return tuple(taken)
 
     def _wait_s(self) -> float | None:
         """For how long no look can be begun, as far as is known; None: until a nudge."""

@@ -19,8 +19,8 @@ __all__ = [
     "AgesSeen",
     "CollectorRan",
     "InventoryRound",
-    "LookBegan",
     "LookFailed",
+    "LooksBegan",
     "OnEvent",
     "Round",
     "nudged_within",
@@ -59,12 +59,12 @@ class LookFailed:
     error: GigasError | None
 
 
-class LookBegan(Struct, frozen=True, gc=False):
-    """Event: a VM is looked at, `late_s` after its time. `due`: how many others' time has come, which wait."""
+class LooksBegan(Struct, frozen=True, gc=False):
+    """Event: VMs are looked at, each so much after its time. `due`: how many others' time has come, which wait."""
 
     account: str
     collector: str
-    late_s: float
+    late_s: tuple[float, ...]
     due: int
 
 
@@ -77,7 +77,7 @@ class AgesSeen(Struct, frozen=True, gc=False):
     due: int
 
 
-OnEvent = Callable[[CollectorRan | LookFailed | LookBegan | AgesSeen | LookBackFailed | TaskFailed], None]
+OnEvent = Callable[[CollectorRan | LookFailed | LooksBegan | AgesSeen | LookBackFailed | TaskFailed], None]
 
 
 class Round(Protocol):

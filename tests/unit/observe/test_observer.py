@@ -11,7 +11,7 @@ from exporter.gigas import GigasError, NotFound, RequestDone, Throttled
 from exporter.intake import CommitFailed, Committed, FleetChanged, ReadingTaken, Restored
 from exporter.metrics import Own
 from exporter.observe import Observer
-from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookBegan, LookFailed, TaskFailed
+from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookFailed, LooksBegan, TaskFailed
 from tests.exposition import Page, text_of
 
 ACCOUNT, CPU = "production", {"account": "production", "collector": "cpu"}
@@ -131,12 +131,12 @@ def test_buckets_are_summed_so_that_requests_for_each_can_be_told() -> None:
 
 def test_looks_show_how_late_they_begin_and_how_many_vms_wait() -> None:
     observed = Observed()
-    observed.told(LookBegan(ACCOUNT, "cpu", late_s=0.02, due=7))
-    observed.told(LookBegan(ACCOUNT, "cpu", late_s=4.0, due=3))
+    observed.told(LooksBegan(ACCOUNT, "cpu", late_s=(0.02, 0.04), due=7))
+    observed.told(LooksBegan(ACCOUNT, "cpu", late_s=(4.0,), due=3))
     page = observed.page()
     assert page.one("gigas_exporter_due_vms", **CPU) == 3
-    assert page.one("gigas_exporter_look_lateness_seconds_bucket", **CPU, le="0.05") == 1
-    assert page.one("gigas_exporter_look_lateness_seconds_sum", **CPU) == pytest.approx(4.02)
+    assert page.one("gigas_exporter_look_lateness_seconds_bucket", **CPU, le="0.05") == 2
+    assert page.one("gigas_exporter_look_lateness_seconds_sum", **CPU) == pytest.approx(4.06)
 
 
 def test_ages_of_vms_add_up_over_samples() -> None:
@@ -455,7 +455,7 @@ def test_nothing_of_a_forgotten_account_stays(lines: Lines) -> None:
         Throttled(ACCOUNT, 1.0),
         ran("HTTP 503", whole=True),
         ReadingTaken(account=ACCOUNT, collector="cpu", vm_id="24", buckets=1, lost_s=300.0, refused=2, duplicates=1),
-        LookBegan(ACCOUNT, "cpu", late_s=4.0, due=3),
+        LooksBegan(ACCOUNT, "cpu", late_s=(4.0,), due=3),
         AgesSeen(ACCOUNT, "cpu", ages_s=(70.0, 9_000.0), due=3),
         ran(owing=3),
         paid(60.0, estimated_s=1.0),

@@ -13,7 +13,7 @@ from exporter.fleet import AccountView, Fleet, Machine
 from exporter.gigas import AccountClient, ApiKey, ClientOptions, GigasError, NotFound, ServerError, open_session
 from exporter.intake import Intake, Taken
 from exporter.ledger import MemoryLedger
-from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookBegan, LookFailed, TaskFailed, VmRound
+from exporter.schedule import AgesSeen, CollectorRan, LookBackFailed, LookFailed, LooksBegan, TaskFailed, VmRound
 from exporter.schedule.back import LooksBack
 from exporter.settings import SecretText
 from tests.builders import machine, strip, vm
@@ -110,7 +110,7 @@ class Looking:
     fleet: Fleet
     intake: Intake
     provider: Scripted
-    events: list[CollectorRan | LookFailed | LookBegan | AgesSeen | LookBackFailed | TaskFailed]
+    events: list[CollectorRan | LookFailed | LooksBegan | AgesSeen | LookBackFailed | TaskFailed]
     build: Callable[[], VmRound]
     """Another round over the same fleet, which hears of what intake takes from then on."""
 
@@ -250,7 +250,7 @@ async def looking_back(*vm_ids: str, workers: int = 4) -> AsyncIterator[LookingB
 async def looking(*, interval_s: float = 0.1, workers: int = 4, runs: bool = True) -> AsyncIterator[Looking]:
     """With `runs` the round is at work; else a test calls `once`."""
     clock, fleet, provider = SystemClock(), Fleet(), Scripted()
-    events: list[CollectorRan | LookFailed | LookBegan | AgesSeen | LookBackFailed | TaskFailed] = []
+    events: list[CollectorRan | LookFailed | LooksBegan | AgesSeen | LookBackFailed | TaskFailed] = []
     rounds: list[VmRound] = []
 
     def took(taken: Taken | InventoryReading) -> None:
