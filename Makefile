@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN_READY := $(VENV)/.run-ready
-# The fast ones first.
-TESTS ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/grafana tests/integration tests/e2e
+# The fast ones first, on all cores.
+FAST ?= tests/unit tests/property tests/golden tests/deploy tests/rules tests/grafana
+# Real servers and processes, and what they do within a time: one after the other.
+REAL ?= tests/integration tests/e2e
 # So many arbitrary histories, of traffic and of CPU, after everything else; a hundred of each are among the property tests.
 HISTORIES ?= 1000
 PYTEST := $(BIN)/python -m pytest
@@ -33,11 +35,12 @@ demo: $(RUN_READY)  ## Run the exporter against a simulated account: http://loca
 
 test: $(READY)  ## Run every test: the fast ones first, then those with real servers and processes.
 	$(PYTEST) exporter --doctest-modules -q --no-header
-	$(PYTEST) $(TESTS) --durations=20 --cov --cov-report=term
-	EXACTNESS_EXAMPLES=$(HISTORIES) $(PYTEST) tests/property/test_exactness.py
+	$(PYTEST) $(FAST) -n auto --durations=10 --cov --cov-report=
+	$(PYTEST) $(REAL) --durations=10 --cov --cov-append --cov-report=term
+	EXACTNESS_EXAMPLES=$(HISTORIES) $(PYTEST) tests/property/test_exactness.py -n auto
 
 unit: $(READY)  ## Run the unit and property tests only.
-	$(PYTEST) tests/unit tests/property
+	$(PYTEST) tests/unit tests/property -n auto
 
 soak: $(READY)  ## Kill the exporter for several minutes and count every byte; CRASH_SEED=7 repeats the deaths of a seed.
 	$(PYTEST) tests/soak
