@@ -55,7 +55,7 @@ format: $(READY)  ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(READY)  ## Measure against bare parts, for half an hour; SHORT=1: for some minutes. Keeps the table.
+bench: $(READY)  ## Measure against bare parts, for three quarters of an hour; SHORT=1: for some minutes. Keeps the table.
 	$(BIN)/python -m bench $(if $(SHORT),--short)
 
 golden: $(READY)  ## Write the golden files anew; look at the difference before you commit it.

@@ -48,7 +48,9 @@ class Own:
         self._series: dict[tuple[str, ...], Gauge | Counter | Histogram] = {}
         """By name and values of labels, once asked for: prometheus_client takes as long to find one as to change it."""
         self._families = MappingProxyType({**self._gauges, **self._counters, **self._histograms})
-        self._of_process = (ProcessCollector(registry=None), PlatformCollector(registry=None))
+        self._of_process = ProcessCollector(registry=None)
+        self._platform = _in_each_format(PlatformCollector(registry=None))
+        """What does not change while the process lives."""
         self._ready: dict[str, dict[bool, Stretch]] = {family.name: {} for family in families}
         """By family and format (whether it is OpenMetrics), while it is as it was."""
         self.gauge("gigas_exporter_build_info", version, platform.python_version()).set(1)
@@ -85,8 +87,8 @@ class Own:
             if openmetrics not in ready:
                 ready[openmetrics] = _rendered(self._families[name], openmetrics=openmetrics)
             yield ready[openmetrics]
-        for collector in self._of_process:
-            yield _rendered(collector, openmetrics=openmetrics)
+        yield _rendered(self._of_process, openmetrics=openmetrics)
+        yield self._platform[openmetrics]
 
     def forget(self, name: str, **labels: str) -> None:
         """Drop the series of a family that have these labels; without any, all."""
@@ -111,6 +113,11 @@ class Own:
             self._counters[name] = Counter(name, text, labels, unit=unit, registry=None)
         else:
             self._histograms[name] = Histogram(name, text, labels, unit=unit, registry=None, buckets=family.buckets)
+
+
+def _in_each_format(collector: Collector) -> Mapping[bool, Stretch]:
+    """By whether it is OpenMetrics."""
+    return {openmetrics: _rendered(collector, openmetrics=openmetrics) for openmetrics in (False, True)}
 
 
 def _rendered(collector: Collector, *, openmetrics: bool) -> Stretch:
