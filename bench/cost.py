@@ -63,7 +63,7 @@ class Cost:
 
 
 async def cost_of(plan: Plan) -> Cost:
-    """Measure from the beginning of a bucket to its end, scraped by one Prometheus."""
+    """Measure whole widths, each from the beginning of a bucket to its end, scraped by one Prometheus."""
     async with watched(vms=plan.vms, step_s=plan.step_s) as daemon:
         page, first_picture_s = await daemon.first_picture()
         first = await daemon.report()
@@ -76,7 +76,6 @@ async def cost_of(plan: Plan) -> Cost:
                 reports.append(await daemon.report())
             ended = reports[-1]
             await show(servers, for_s=ended.at_s - reports[0].at_s, samples=page.samples())
-            text = await daemon.text()
         polls = Counter(int(each.at // plan.step_s) - bucket for each in await daemon.provider.asked() if each.period)
         return Cost(
             vms=plan.vms,
@@ -86,7 +85,7 @@ async def cost_of(plan: Plan) -> Cost:
             rss_bytes=ended.rss_bytes,
             peak_bytes=ended.peak_bytes,
             scrape_ms=await _scrape_ms(daemon),
-            page=text,
+            page=await daemon.text(),
         )
 
 

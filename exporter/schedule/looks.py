@@ -268,10 +268,10 @@ class VmRound:
             vm_id, at_s = popped
             taken[vm_id] = now_s - at_s
         if taken:
-            self._looking.update(taken)
             self._note_run()
             late_s = tuple(taken.values())
             self._on_event(LooksBegan(self._client.account, self._name, late_s, self._due.waiting))
+            self._looking.update(taken)
         return tuple(taken)
 
     def _wait_s(self) -> float | None:

@@ -218,9 +218,9 @@ def _in_time(learned: Learned, habit: Habit, *, is_last: bool, is_timely: bool, 
     if not is_timely:
         return learned, habit
     if is_last:
-        return _longer(learned, _step(learned, vms)), habit
+        return _longer(learned, _step(vms, learned.told)), habit
     quiet = learned.quiet + 1
-    fall = _step(learned, vms) * _EARLY / (1 - _EARLY) * max(1.0, quiet / max(_LONG_QUIET, 2 * vms))
+    fall = _step(vms, learned.told) * _EARLY / (1 - _EARLY) * max(1.0, quiet / max(_LONG_QUIET, 2 * vms))
     learned = Learned(learned.width_s, max(0.0, learned.lag - fall), quiet, learned.told + 1)
     return learned, replace(habit, late=0) if habit.late else habit
 
@@ -237,8 +237,8 @@ def _late(learned: Learned, habit: Habit, *, found_age: float, phase: float, vms
         lag = max(habit.lag or 0.0, came_age)
         return learned, replace(habit, lag=lag, there_age=0.0, kept_looks=_KEPT_LOOKS, late=late)
     if learned.lag + _SPREAD * phase < found_age:
-        step = _RISE / max(vms, _FEW) if is_far else _step(learned, vms)
-        learned = _longer(learned, step)
+        # Those that are far later get a lag of their own soon: the others' must not run ahead of that.
+        learned = _longer(learned, _step(vms) if is_far else _step(vms, learned.told))
     learned = replace(learned, quiet=0)
     if late < _STUBBORN:
         return learned, replace(habit, late=late)
@@ -249,9 +249,9 @@ def _longer(learned: Learned, step: float) -> Learned:
     return replace(learned, lag=min(_LONGEST_LAG, learned.lag + step), told=learned.told + 1)
 
 
-def _step(learned: Learned, vms: int) -> float:
+def _step(vms: int, told: float = math.inf) -> float:
     """By how much one look moves the lag: the fewer have told of it, the more."""
-    return _RISE / max(_FEW, min(vms, (vms + learned.told) / _EAGER))
+    return _RISE / max(_FEW, min(vms, (vms + told) / _EAGER))
 
 
 def _without_data(habit: Habit, width_s: float | None, interval_s: float) -> tuple[Habit, float]:
