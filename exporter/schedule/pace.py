@@ -5,8 +5,7 @@ shown), plus its phase (a fixed share of the width, by hash: VMs whose buckets e
 other). The lag is such that a small share of all looks come too early: each of those raises it by a step, each that
 comes in time lowers it by so much less that the two balance at that share. A lag that differs from bucket to bucket
 and from VM to VM is met so with few wasted requests and little age. A VM that is far later than the others as a habit
-has a lag of its own: it delays no other. The first looks after a start move the lag by larger steps, so that it is
-known after two widths or three.
+has a lag of its own: it delays no other.
 
 Pure: instants are arguments, in the provider's time; what is returned is a delay.
 """
@@ -28,8 +27,6 @@ _EARLY = 0.042
 _RISE = 0.2
 """By so much the lag rises in a width in which every bucket is late: a provider that pauses once must not make looks
 late for hours."""
-_EAGER = 8
-"""By so many times that at first, until each VM has told about as often."""
 _FEW = 5
 """A single VM is as good as so many: one bucket that is late is no reason to move the lag by a fifth of a width."""
 _LONG_QUIET = 100
@@ -47,8 +44,7 @@ _STUBBORN_LOOKS = 30
 _LAST_PHASE = 1.25
 """By then it takes it. Such VMs are mostly those of the lowest phases."""
 _SLACK = 0.05
-"""A look that comes so much before its time counts as in time: two clocks are never quite of one opinion. One that
-comes so much after it does not tell whether it would have been too early: after a start or an outage most come so."""
+"""A look that comes so much before its time counts as in time: two clocks are never quite of one opinion."""
 _RETRY = 0.125
 """A bucket that was not published yet is looked for again after this share of its width, then twice that, …"""
 _MOST_DOUBLINGS = 10
@@ -90,13 +86,12 @@ class Habit(Struct, frozen=True, gc=False):
 
 class Learned(Struct, frozen=True, gc=False):
     """Of an account and collector: the width of its buckets, their usual lag, and how many looks in a row (at VMs that
-    have no lag of their own) were in time; `told`: so many looks have told of the lag.
+    have no lag of their own) were in time.
     """
 
     width_s: float | None = None
     lag: float = _USUAL_LAG
     quiet: int = 0
-    told: int = 0
 
 
 class Seen(Struct, frozen=True, gc=False):
@@ -143,7 +138,7 @@ def next_look(
         seen = _ended(seen)
         if learned.width_s != seen.width_s:
             learned = replace(learned, width_s=seen.width_s)
-        learned, habit = _resolved(learned, habit, seen, phase=phase, vms=vms)
+        learned, habit = _resolved(learned, habit, seen, vms=vms)
     if not running:
         return learned, _without_misses(habit), max(interval_s, _OFF_WIDTHS * (learned.width_s or _UNKNOWN_WIDTH_S))
     if seen is None:
@@ -152,11 +147,9 @@ def next_look(
     every = max(1, min(every_buckets, seen.buckets // _COUNTING_NEEDS))
     is_last = habit.there_age > lag + _SPREAD * phase
     turn = min(1 + phase, _LAST_PHASE) if is_last else phase
-    offset = lag + _SPREAD * turn
-    habit, delay_s = _due(habit, seen, offset=offset, every=every)
+    habit, delay_s = _due(habit, seen, offset=lag + _SPREAD * turn, every=every)
     if seen.filled[0] and habit.missed_at is None and not missed:
-        is_timely = (seen.asked_at - seen.end_at) / seen.width_s < offset + _SLACK
-        learned, habit = _in_time(learned, habit, is_last=is_last, is_timely=is_timely, vms=vms)
+        learned, habit = _in_time(learned, habit, is_last=is_last, vms=vms)
     return learned, habit, max(interval_s, delay_s)
 
 
@@ -209,49 +202,40 @@ def _as_others(habit: Habit) -> Habit:
     return replace(habit, lag=None, there_age=0.0, kept_looks=0, late=0)
 
 
-def _in_time(learned: Learned, habit: Habit, *, is_last: bool, is_timely: bool, vms: int) -> tuple[Learned, Habit]:
-    """A bucket was there when it was looked for. Who has a lag of its own tells nothing of the others', nor does who
-    was looked at long after its time; who takes its turn after the last would have been too early in its place.
+def _in_time(learned: Learned, habit: Habit, *, is_last: bool, vms: int) -> tuple[Learned, Habit]:
+    """A bucket was there when it was looked for. Who has a lag of its own tells nothing of the others'; who takes its
+    turn after the last would have been too early in its place.
     """
     if habit.lag is not None:
         return learned, habit if habit.lag >= learned.lag + _FAR / 2 else _as_others(habit)
-    if not is_timely:
-        return learned, habit
     if is_last:
-        return _longer(learned, _step(vms, learned.told)), habit
+        return _longer(learned, vms=vms), habit
     quiet = learned.quiet + 1
-    fall = _step(vms, learned.told) * _EARLY / (1 - _EARLY) * max(1.0, quiet / max(_LONG_QUIET, 2 * vms))
-    learned = Learned(learned.width_s, max(0.0, learned.lag - fall), quiet, learned.told + 1)
+    fall = _step(vms) * _EARLY / (1 - _EARLY) * max(1.0, quiet / max(_LONG_QUIET, 2 * vms))
+    learned = Learned(learned.width_s, max(0.0, learned.lag - fall), quiet)
     return learned, replace(habit, late=0) if habit.late else habit
 
 
-def _late(learned: Learned, habit: Habit, *, found_age: float, phase: float, vms: int) -> tuple[Learned, Habit]:
-    """A bucket was looked for too early. It came some time between the last look in vain and the one that found it.
-
-    Where the lag has risen meanwhile, the next look would come no earlier than that one: this is known already.
-    """
+def _late(learned: Learned, habit: Habit, *, found_age: float, vms: int) -> tuple[Learned, Habit]:
+    """A bucket was looked for too early. It came some time between the last look in vain and the one that found it."""
     found_age, late = min(found_age, habit.missed_age + 1), habit.late + 1
     is_far = (habit.missed_age + found_age) / 2 > learned.lag + _FAR
     came_age = min(_LONGEST_LAG, habit.missed_age + (found_age - habit.missed_age) / 4)
     if habit.lag is not None or (is_far and late >= _HABIT):
         lag = max(habit.lag or 0.0, came_age)
         return learned, replace(habit, lag=lag, there_age=0.0, kept_looks=_KEPT_LOOKS, late=late)
-    if learned.lag + _SPREAD * phase < found_age:
-        # Those that are far later get a lag of their own soon: the others' must not run ahead of that.
-        learned = _longer(learned, _step(vms) if is_far else _step(vms, learned.told))
-    learned = replace(learned, quiet=0)
+    learned = replace(_longer(learned, vms=vms), quiet=0)
     if late < _STUBBORN:
         return learned, replace(habit, late=late)
     return learned, replace(habit, there_age=came_age, kept_looks=_STUBBORN_LOOKS, late=late)
 
 
-def _longer(learned: Learned, step: float) -> Learned:
-    return replace(learned, lag=min(_LONGEST_LAG, learned.lag + step), told=learned.told + 1)
+def _longer(learned: Learned, *, vms: int) -> Learned:
+    return replace(learned, lag=min(_LONGEST_LAG, learned.lag + _step(vms)))
 
 
-def _step(vms: int, told: float = math.inf) -> float:
-    """By how much one look moves the lag: the fewer have told of it, the more."""
-    return _RISE / max(_FEW, min(vms, (vms + told) / _EAGER))
+def _step(vms: int) -> float:
+    return _RISE / max(vms, _FEW)
 
 
 def _without_data(habit: Habit, width_s: float | None, interval_s: float) -> tuple[Habit, float]:
@@ -272,7 +256,7 @@ def _ended(seen: Seen) -> Seen:
     return replace(seen, end_at=seen.end_at - seen.width_s, filled=(seen.filled[1], seen.filled[1]))
 
 
-def _resolved(learned: Learned, habit: Habit, seen: Seen, *, phase: float, vms: int) -> tuple[Learned, Habit]:
+def _resolved(learned: Learned, habit: Habit, seen: Seen, *, vms: int) -> tuple[Learned, Habit]:
     """What has become of the bucket that was looked for too early, if there is one: late, idle, or still missing."""
     if habit.missed_at is None:
         return learned, replace(habit, misses=0) if habit.misses else habit
@@ -284,5 +268,5 @@ def _resolved(learned: Learned, habit: Habit, seen: Seen, *, phase: float, vms: 
     if not seen.filled[behind] and not habit.absent:
         return learned, replace(_without_misses(habit), zeros_hold=True)
     found_age = (seen.asked_at - habit.missed_at) / seen.width_s
-    learned, late = _late(learned, habit, found_age=found_age, phase=phase, vms=vms)
+    learned, late = _late(learned, habit, found_age=found_age, vms=vms)
     return learned, replace(_without_misses(late), zeros_hold=habit.zeros_hold and habit.absent)

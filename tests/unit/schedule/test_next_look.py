@@ -8,8 +8,6 @@ from exporter.fleet import phase_of
 from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look
 
 WIDTH = 300.0
-MANY = 1_000_000
-"""So many looks have told: the lag moves by its usual steps."""
 
 
 def look(
@@ -69,7 +67,7 @@ def test_a_bucket_that_is_not_there_in_its_time_is_looked_for_again_soon_and_the
 def test_the_lag_stands_where_few_looks_in_a_hundred_are_too_early() -> None:
     lags = [0.5]
     for early in (1, 2, 4):
-        learned = Learned(WIDTH, lag=0.5, told=MANY)
+        learned = Learned(WIDTH, lag=0.5)
         for _ in range(25):
             learned = in_time(late(learned, vms=100, times=early), vms=100, times=48 - early)
         lags.append(learned.lag)
@@ -80,37 +78,13 @@ def test_the_lag_stands_where_few_looks_in_a_hundred_are_too_early() -> None:
 
 def test_a_width_in_which_all_is_late_raises_the_lag_by_no_more_in_a_large_fleet_than_in_a_small_one() -> None:
     for vms in (5, 100, 10_000):
-        assert late(Learned(WIDTH, told=MANY), vms=vms, times=vms).lag == pytest.approx(0.3)
+        assert late(Learned(WIDTH), vms=vms, times=vms).lag == pytest.approx(0.3)
     assert late(Learned(WIDTH), vms=1, times=1).lag == pytest.approx(0.14)
-
-
-def test_the_first_looks_move_the_lag_by_larger_steps_and_ever_less() -> None:
-    raised = [late(Learned(WIDTH, told=told), vms=100, times=1).lag - 0.1 for told in (0, 300, 700, 5_000)]
-    assert raised == pytest.approx([8 * 0.002, 2 * 0.002, 0.002, 0.002])
-
-
-def test_what_came_too_late_for_a_look_but_not_for_the_next_one_raises_the_lag_no_more() -> None:
-    habit = Habit(missed_at=1_300.0, missed_age=0.2, misses=1, absent=True)
-    seen = Seen(1_300.0 + WIDTH * 0.35, 1_300.0, WIDTH, (True, True))
-    for lag, raised in ((0.2, 0.002), (0.25, 0.0)):
-        learned = next_look(
-            Learned(WIDTH, lag=lag, told=MANY), habit, seen, running=True, phase=0.25, interval_s=1.0, vms=100
-        )[0]
-        assert learned.lag == pytest.approx(lag + raised)
-
-
-def test_looks_long_after_their_time_tell_nothing_of_the_lag() -> None:
-    for age, tells in ((0.14, True), (0.16, False)):
-        learned = Learned(WIDTH)
-        for _ in range(20):
-            seen = Seen(1_300.0 + WIDTH * age, 1_300.0, WIDTH, (True, True))
-            learned = next_look(learned, Habit(), seen, running=True, phase=0.0, interval_s=1.0, vms=100)[0]
-        assert (learned != Learned(WIDTH)) is tells
 
 
 def test_a_lag_that_is_too_long_shrinks_ever_faster() -> None:
     lags = [0.8]
-    learned = Learned(WIDTH, lag=0.8, told=MANY)
+    learned = Learned(WIDTH, lag=0.8)
     for _ in range(12):
         learned = in_time(learned, vms=300, times=300)
         lags.append(learned.lag)
