@@ -159,7 +159,12 @@ class Deaths:
         self.most_locked_s = _CLOCK.wall_s() - self.locked_at
 
     async def _cpu_stands_still(self) -> None:
-        """At both edges of an outage, so that what was before and after can be told from what was in it."""
+        """At both edges of an outage, so that what was before and after can be told from what was in it.
+
+        All move on first: the newest zeros are believed late, and with what a start takes a timestamp would stand so
+        long as if nobody had looked.
+        """
+        await self._moved_on(BUSY, within_s=30)
         await self._steer(cpu=0)
         await self._exact(BUSY)
 

@@ -9,7 +9,7 @@ from tests.crashing import Plan, crash
 
 pytestmark = pytest.mark.e2e
 
-PLAN = Plan(seed=4, step_s=1.0, kills=(9, 8), dead_steps=20, lasts_s=115)
+PLAN = Plan(seed=4, step_s=1.5, kills=(9, 8), dead_steps=20, lasts_s=160)
 
 
 async def test_twenty_kills_lose_nothing_and_count_nothing_twice(
