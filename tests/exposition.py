@@ -77,4 +77,4 @@ class Page:
 
 def text_of(own: Own, *, openmetrics: bool = False) -> str:
     """What the daemon's own families say."""
-    return b"".join(plain for each in own.stretches(openmetrics=openmetrics) for plain in each.plain).decode()
+    return b"".join(own.lines(openmetrics=openmetrics)).decode()

@@ -19,7 +19,6 @@ from prometheus_client import (
 from prometheus_client.openmetrics.exposition import generate_latest as generate_latest_openmetrics
 from prometheus_client.registry import Collector
 
-from exporter.metrics.blocks import Stretch
 from exporter.metrics.catalogue import FAMILIES, OwnFamily
 
 __all__ = ["Own"]
@@ -51,7 +50,7 @@ class Own:
         self._of_process = ProcessCollector(registry=None)
         self._platform = _in_each_format(PlatformCollector(registry=None))
         """What does not change while the process lives."""
-        self._ready: dict[str, dict[bool, Stretch]] = {family.name: {} for family in families}
+        self._ready: dict[str, dict[bool, bytes]] = {family.name: {} for family in families}
         """By family and format (whether it is OpenMetrics), while it is as it was."""
         self.gauge("gigas_exporter_build_info", version, platform.python_version()).set(1)
 
@@ -76,9 +75,9 @@ class Own:
             self._series[which] = metrics[name].labels(*labels)
         return cast("_Metric", self._series[which])
 
-    def stretches(self, *, openmetrics: bool, accounts: frozenset[str] | None = None) -> Iterator[Stretch]:
-        """The families one by one, in OpenMetrics 1.0, without the `# EOF` that ends a page, or in text 0.0.4; of those
-        that have accounts, these only (None: all).
+    def lines(self, *, openmetrics: bool, accounts: frozenset[str] | None = None) -> Iterator[bytes]:
+        """The lines of the families one by one, in OpenMetrics 1.0, without the `# EOF` that ends a page, or in text
+        0.0.4; of those that have accounts, these only (None: all).
         """
         for name, ready in self._ready.items():
             if accounts is not None:
@@ -115,14 +114,14 @@ class Own:
             self._histograms[name] = Histogram(name, text, labels, unit=unit, registry=None, buckets=family.buckets)
 
 
-def _in_each_format(collector: Collector) -> Mapping[bool, Stretch]:
+def _in_each_format(collector: Collector) -> Mapping[bool, bytes]:
     """By whether it is OpenMetrics."""
     return {openmetrics: _rendered(collector, openmetrics=openmetrics) for openmetrics in (False, True)}
 
 
-def _rendered(collector: Collector, *, openmetrics: bool) -> Stretch:
+def _rendered(collector: Collector, *, openmetrics: bool) -> bytes:
     page: bytes = generate_latest_openmetrics(collector) if openmetrics else generate_latest(collector)
-    return Stretch.of_lines(page.removesuffix(_EOF))
+    return page.removesuffix(_EOF)
 
 
 class _Part(Collector):

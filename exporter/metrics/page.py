@@ -7,7 +7,7 @@ series always come from one snapshot. An image is immutable: a slow reader delay
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from types import MappingProxyType
@@ -31,6 +31,10 @@ where it costs over a twentieth of a second.
 """
 _LONGEST_PAUSE_S = 5.0
 """Whatever it costs: nobody should wait for longer."""
+
+_DEFLATED_AT_ONCE = 2**16
+"""So much of what is rendered for a page is compressed in one go, 0.1 ms: family by family it took ten times as long.
+"""
 
 _LARGE_BYTES = 4 * 2**20
 """A plain page of this size is sent from a file: smaller ones are sooner sent than put into one."""
@@ -60,41 +64,41 @@ class Selection:
 
 
 _EVERYTHING = Selection()
-_PLAIN_BYTES = attrgetter("plain_bytes")
+_PLAIN_BYTES: Callable[[Stretch], int] = attrgetter("plain_bytes")
 
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """A page to be written. `file`: what holds the first `in_file` of the stretches, plain."""
+    """A page to be written: what was `kept` ready, and after it the lines that were rendered for this page. `file`: a
+    file that holds the former, plain.
+    """
 
     content_type: str
-    stretches: tuple[Stretch, ...]
+    kept: tuple[Stretch, ...]
+    rendered: tuple[bytes, ...]
     file: PlainFile | None = None
-    in_file: int = 0
 
     @property
     def plain_bytes(self) -> int:
         """How long the plain page is."""
-        return sum(map(_PLAIN_BYTES, self.stretches))
+        return sum(map(_PLAIN_BYTES, self.kept)) + sum(map(len, self.rendered))
 
     @property
     def blocks(self) -> tuple[bytes, ...]:
-        """The page in pieces, each of them immutable."""
-        return _blocks_of(self.stretches)
+        """The plain page in pieces, each of them immutable."""
+        return (*_plain(self.kept), *self.rendered)
 
-    @property
-    def blocks_after_file(self) -> tuple[bytes, ...]:
-        """Those that the file does not hold."""
-        return _blocks_of(self.stretches[self.in_file :])
-
-    @property
-    def gzip_blocks(self) -> tuple[bytes, ...]:
-        """The same as one member of gzip: nothing is compressed for it."""
-        return gzip_member(self.stretches)
+    async def gzip_blocks(self, stint: Stint) -> tuple[bytes, ...]:
+        """The same as one member of gzip. Only the lines of this page are compressed for it, a step at a time."""
+        lines, stretches = b"".join(self.rendered), [*self.kept]
+        for start in range(0, len(lines), _DEFLATED_AT_ONCE):
+            stretches.append(Stretch.of_lines(lines[start : start + _DEFLATED_AT_ONCE]))
+            await stint.part_done()
+        return gzip_member(stretches)
 
 
-def _blocks_of(stretches: Iterable[Stretch]) -> tuple[bytes, ...]:
-    return tuple(itertools.chain.from_iterable(stretch.plain for stretch in stretches))
+def _plain(stretches: Iterable[Stretch]) -> Iterator[bytes]:
+    return itertools.chain.from_iterable(stretch.plain for stretch in stretches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,10 @@ class Page:
         self._own = own
         self._clock = clock
         self._images: dict[str, _Image] = {}
+        self._whole: dict[bool, tuple[Stretch, ...]] = {}
+        """All that the images hold, by format (whether it is OpenMetrics), since it was asked for."""
         self._joined: dict[bool, Stretch] = {}
-        """All that the images hold as one, by format (whether it is OpenMetrics), since it was asked for compressed."""
+        """The same as one, since it was asked for compressed."""
         self._files: dict[bool, PlainFile] = {}
         """The same for those that were asked for plain."""
         self._stale: defaultdict[str, _Stale] = defaultdict(_Stale)
@@ -131,7 +137,6 @@ class Page:
         self._refreshing = asyncio.Lock()
         self._text_headers = {family.name: Stretch.of_lines(text_header(family)) for family in _RENDERED}
         self._openmetrics_headers = {family.name: Stretch.of_lines(openmetrics_header(family)) for family in _RENDERED}
-        self._openmetrics_end = Stretch.of_lines(b"# EOF\n")
         for account in fleet.accounts():
             self._note(account.name, fleet.vms(account.name), membership=True)
         fleet.subscribe(lambda change: self._note(change.account, change.vm_ids, membership=change.membership))
@@ -177,6 +182,7 @@ class Page:
 
     def _forget_pages(self) -> None:
         """What was made of the images before is not what they hold now. Whoever is sending it goes on."""
+        self._whole.clear()
         self._joined.clear()
         self._files.clear()
 
@@ -205,28 +211,31 @@ class Page:
 
     async def exposition(self, selection: Selection, *, openmetrics: bool, compressed: bool = False) -> Exposition:
         """The last known state, in the format asked for. `compressed`: it is to be written as `gzip_blocks`."""
-        own: list[Stretch] = []
+        rendered: list[bytes] = []
         if selection.tells_own:
             stint = Stint(self._clock)
-            for each in self._own.stretches(openmetrics=openmetrics, accounts=selection.accounts):
-                own.append(each)
+            for lines in self._own.lines(openmetrics=openmetrics, accounts=selection.accounts):
+                rendered.append(lines)
                 await stint.part_done()
-        if compressed and selection == _EVERYTHING:
-            if openmetrics not in self._joined:
-                self._joined[openmetrics] = Stretch.joined(self._kept(selection, openmetrics=openmetrics))
-            stretches = [self._joined[openmetrics]]
-        else:
-            stretches = self._kept(selection, openmetrics=openmetrics)
-        file, in_file = None, len(stretches)
-        if selection == _EVERYTHING and not compressed and sum(map(_PLAIN_BYTES, stretches)) >= _LARGE_BYTES:
-            file = self._files.get(openmetrics) or PlainFile(_blocks_of(stretches))
-            self._files[openmetrics] = file
-        stretches += own
         if openmetrics:
-            stretches.append(self._openmetrics_end)
-        return Exposition(_OPENMETRICS if openmetrics else _TEXT, tuple(stretches), file, in_file)
+            rendered.append(b"# EOF\n")
+        file = None
+        if selection != _EVERYTHING:
+            kept = self._kept(selection, openmetrics=openmetrics)
+        else:
+            if openmetrics not in self._whole:
+                self._whole[openmetrics] = self._kept(selection, openmetrics=openmetrics)
+            kept = self._whole[openmetrics]
+            if compressed:
+                if openmetrics not in self._joined:
+                    self._joined[openmetrics] = Stretch.joined(kept)
+                kept = (self._joined[openmetrics],)
+            elif sum(map(_PLAIN_BYTES, kept)) >= _LARGE_BYTES:
+                file = self._files.get(openmetrics) or PlainFile(tuple(_plain(kept)))
+                self._files[openmetrics] = file
+        return Exposition(_OPENMETRICS if openmetrics else _TEXT, kept, tuple(rendered), file)
 
-    def _kept(self, selection: Selection, *, openmetrics: bool) -> list[Stretch]:
+    def _kept(self, selection: Selection, *, openmetrics: bool) -> tuple[Stretch, ...]:
         """What is kept ready of a selection."""
         accounts = self._images if selection.accounts is None else self._images.keys() & selection.accounts
         images = [image for account, image in self._images.items() if account in accounts]
@@ -236,7 +245,7 @@ class Page:
             # All accounts' at once: a family must not be spread over the page.
             if lines := [image.stretches[family.name] for image in images if family.name in image.stretches]:
                 stretches += (headers[family.name], *lines)
-        return stretches
+        return tuple(stretches)
 
 
 async def _renewed(before: tuple[Run, ...], vms: Mapping[str, Vm], stale: _Stale, stint: Stint) -> tuple[Run, ...]:

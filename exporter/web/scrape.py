@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import web
@@ -44,7 +46,7 @@ class Scrape:
         exposition = await self._page.exposition(selection, openmetrics=openmetrics, compressed=compressed)
         headers = {"Content-Type": exposition.content_type, "Vary": "Accept, Accept-Encoding"}
         await stint.part_done()
-        blocks = exposition.gzip_blocks if compressed else None
+        blocks = await exposition.gzip_blocks(stint) if compressed else None
         if blocks is not None:
             headers["Content-Encoding"] = "gzip"
         response = web.StreamResponse(headers=headers)
@@ -87,18 +89,34 @@ async def _left_to_write(
         file = await page.opened()
     except OSError:
         return exposition.blocks
-    loop = asyncio.get_running_loop()
-    for start in range(0, page.size_bytes, _SENT_BYTES):
-        try:
-            await loop.sendfile(transport, file, start, min(_SENT_BYTES, page.size_bytes - start), fallback=False)
-        except RuntimeError as error:  # It cannot be sent so.
-            if start == 0:
-                return exposition.blocks
-            raise ConnectionError(str(error)) from error
-        except OSError as error:
-            raise ConnectionError(error.strerror) from error
-        await stint.part_done()
-    return exposition.blocks_after_file
+    loop, start = asyncio.get_running_loop(), 0
+    while start < page.size_bytes:
+        count = min(_SENT_BYTES, page.size_bytes - start)
+        sent = _sent_at_once(transport, file, start, count)
+        if not sent:
+            try:
+                sent = await loop.sendfile(transport, file, start, count, fallback=False)
+            except RuntimeError as error:  # It cannot be sent so.
+                if start == 0:
+                    return exposition.blocks
+                raise ConnectionError(str(error)) from error
+            except OSError as error:
+                raise ConnectionError(error.strerror) from error
+        start += sent
+        if start < page.size_bytes:  # Else the few bytes that end the page, which its reader waits for, come first.
+            await stint.part_done()
+    return exposition.rendered
+
+
+def _sent_at_once(transport: asyncio.Transport, file: io.FileIO, start: int, count: int) -> int:
+    """How much of the file the kernel has sent without waiting: to a reader who keeps pace, all. `loop.sendfile` takes
+    a quarter of a millisecond longer for the same; what goes wrong it finds, too, and tells.
+    """
+    if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
+        return 0
+    with contextlib.suppress(OSError):
+        return os.sendfile(transport.get_extra_info("socket").fileno(), file.fileno(), start, count)
+    return 0
 
 
 def prefers_openmetrics(accept: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.clock import SystemClock
+from exporter.clock import Stint, SystemClock
 from exporter.fleet import AccountView, Fleet
 from exporter.metrics import COLLECTORS, FAMILIES, Exposition, Own, Page, Selection
 from exporter.metrics.catalogue import AccountFamily, TallyFamily
@@ -155,7 +155,8 @@ async def test_a_compressed_page_is_the_plain_one_whatever_has_changed_since_the
 
     async def compressed(*, openmetrics: bool) -> list[str]:
         exposition = await shown.page.exposition(Selection(), openmetrics=openmetrics, compressed=True)
-        return gzip.decompress(b"".join(exposition.gzip_blocks)).decode().splitlines()
+        blocks = await exposition.gzip_blocks(Stint(SystemClock()))
+        return gzip.decompress(b"".join(blocks)).decode().splitlines()
 
     async def check() -> None:
         for openmetrics in (False, True, False):
@@ -337,7 +338,7 @@ async def test_a_large_plain_page_is_a_file_until_something_changes(*, openmetri
         return exposition, os.pread(file.fileno(), exposition.file.size_bytes, 0)
 
     exposition, held = await asked()
-    assert held + b"".join(exposition.blocks_after_file) == b"".join(exposition.blocks)
+    assert held + b"".join(exposition.rendered) == b"".join(exposition.blocks)
     assert shown.page.size_bytes[0] == before + len(held)
     assert (await asked())[0].file is exposition.file
     shown.fleet.replace("production", [vm("production", vm_id="7", label="renamed", cpu=cpu())])
