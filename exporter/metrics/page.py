@@ -25,9 +25,10 @@ __all__ = ["COLLECTORS", "Exposition", "Page", "Selection"]
 
 _PAUSE_S = 0.5
 """Between two refreshes, so that answers that come one by one are rendered together."""
-_PAUSE_PER_COST = 100
-"""A refresh is followed by a pause of so many times what it cost: rendering takes a hundredth of a core, and more only
-where it costs over a twentieth of a second.
+_PAUSE_PER_COST = 75
+"""A refresh is followed by a pause of so many times what it cost: rendering takes a seventy-fifth of a core, and more
+only where it costs over a fifteenth of a second. Where what 70 polls a second change took a hundredth already, a
+hundredth was never enough, and the pause always the longest.
 """
 _LONGEST_PAUSE_S = 5.0
 """Whatever it costs: nobody should wait for longer."""

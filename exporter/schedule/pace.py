@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 __all__ = ["Habit", "Learned", "Seen", "after_failure", "next_look", "together_s"]
 
-_SPREAD = 0.43
+_SPREAD = 0.435
 """Phases fill this part of a width: less would crowd the looks, more would age what they find."""
 _USUAL_LAG = 0.1
 """Where nothing is known."""
 _LONGEST_LAG = 2.0
-_EARLY = 0.042
+_EARLY = 0.045
 """This share of the looks may come too early. More would be too many requests, fewer would age all for a few."""
 _RISE = 0.2
 """By so much the lag rises in a width in which every bucket is late: a provider that pauses once must not make looks
@@ -45,13 +45,13 @@ _LAST_PHASE = 1.25
 """By then it takes it. Such VMs are mostly those of the lowest phases."""
 _SLACK = 0.05
 """A look that comes so much before its time counts as in time: two clocks are never quite of one opinion."""
-_RETRY = 0.125
+_RETRY = 0.16
 """A bucket that was not published yet is looked for again after this share of its width, then twice that, …"""
 _MOST_DOUBLINGS = 10
 _COUNTING_NEEDS = 4
 """A window must hold so many times the buckets that pass between two looks. A bucket is settled at two thirds of the
 window: it must be seen in the last third, one that is late, too (`counting.changes_for_ms`)."""
-_TOGETHER = 300
+_TOGETHER = 600
 _LEAST_TOGETHER_S = 0.05
 _MOST_TOGETHER_S = 1.0
 _OFF_WIDTHS = 3
@@ -107,12 +107,12 @@ class Seen(Struct, frozen=True, gc=False):
 
 
 def together_s(width_s: float | None) -> float:
-    """Return how long a look that is due may wait for others, to be begun with them: a 300th of a bucket, or so.
+    """Return how long a look that is due may wait for others, to be begun with them: a 600th of a bucket, or so.
 
     To wake for each look, and again for each answer, takes longer than the look.
 
     >>> [together_s(width_s) for width_s in (None, 2.0, 60.0, 300.0, 7200.0)]
-    [0.05, 0.05, 0.2, 1.0, 1.0]
+    [0.05, 0.05, 0.1, 0.5, 1.0]
     """
     return min(max(_LEAST_TOGETHER_S, (width_s or 0.0) / _TOGETHER), _MOST_TOGETHER_S)
 

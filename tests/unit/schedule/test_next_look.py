@@ -51,7 +51,7 @@ def no_data(habit: Habit, *, width_s: float | None = WIDTH, running: bool = True
 
 def test_the_next_look_is_due_when_the_next_bucket_ends_and_lag_and_phase_have_passed() -> None:
     _, delay_s = look(Habit(), asked_at=1_080.0, end_at=1_000.0, phase=0.25, learned=Learned(WIDTH, lag=0.2))
-    assert delay_s == pytest.approx(1_300 + WIDTH * (0.2 + 0.43 * 0.25) - 1_080)
+    assert delay_s == pytest.approx(1_300 + WIDTH * (0.2 + 0.435 * 0.25) - 1_080)
 
 
 def test_a_bucket_that_is_not_there_in_its_time_is_looked_for_again_soon_and_then_ever_later() -> None:
@@ -60,7 +60,7 @@ def test_a_bucket_that_is_not_there_in_its_time_is_looked_for_again_soon_and_the
         habit, delay_s = look(habit, asked_at, 1_000.0)
         delays.append(delay_s)
         asked_at += delay_s
-    assert delays[:4] == [37.5, 75, 150, 300]
+    assert delays[:4] == [48, 96, 192, 300]
     assert delays[-1] == WIDTH
 
 
@@ -119,7 +119,7 @@ def test_a_vm_that_is_hardly_later_but_always_takes_its_turn_after_the_last_for_
             )
     assert told == [False] * 4
     assert habit.there_age == pytest.approx(0.1825, abs=0.001)
-    assert delay_s == pytest.approx(WIDTH * (1 + learned.lag + 0.43 * 1.1 - 0.28))
+    assert delay_s == pytest.approx(WIDTH * (1 + learned.lag + 0.435 * 1.1 - 0.28))
     looks, lag = 0, learned.lag
     while habit.there_age:
         seen = Seen(1_480.0, 1_300.0, WIDTH, (True, True))
@@ -161,13 +161,13 @@ def test_a_vm_whose_buckets_stop_coming_is_looked_at_once_a_width_and_teaches_no
 
 def test_a_zero_after_something_is_looked_at_again_for_it_may_not_be_filled_yet() -> None:
     _, delay_s = look(Habit(), 1_035.0, 1_000.0, filled=(False, True))
-    assert delay_s == WIDTH / 8
+    assert delay_s == 0.16 * WIDTH
 
 
 def test_a_zero_that_is_seen_before_its_time_is_looked_at_in_its_time() -> None:
     learned = Learned(WIDTH, lag=0.4)
     habit, delay_s = look(Habit(), 1_010.0, 1_000.0, filled=(False, True), phase=0.25, learned=learned)
-    assert delay_s == pytest.approx(WIDTH * (0.4 + 0.1075) - 10)
+    assert delay_s == pytest.approx(WIDTH * (0.4 + 0.10875) - 10)
     assert habit.misses == 0
 
 
@@ -188,8 +188,8 @@ def test_a_believed_zero_that_was_filled_after_all_teaches_the_lag() -> None:
 
 def test_a_vm_that_is_idle_is_looked_at_once_a_bucket() -> None:
     habit, delay_s = look(Habit(), 1_010.0, 1_000.0, filled=(False, False), phase=0.1)
-    assert delay_s == pytest.approx(WIDTH * (0.1 + 0.043) - 10)  # it comes to its own instant first
-    habit, delay_s = look(habit, 1_042.9, 1_000.0, filled=(False, False), phase=0.1)
+    assert delay_s == pytest.approx(WIDTH * (0.1 + 0.0435) - 10)  # it comes to its own instant first
+    habit, delay_s = look(habit, 1_043.05, 1_000.0, filled=(False, False), phase=0.1)
     assert delay_s == pytest.approx(WIDTH)
 
 
@@ -224,16 +224,16 @@ def test_a_vm_that_was_looked_at_beside_its_time_comes_to_it_without_passing_mor
     for age_s in range(20, 300, 20):
         for phase in (0.0, 0.5, 0.99):
             _, delay_s = look(Habit(), 1_000.0 + age_s, 1_000.0, every=every, phase=phase)
-            offset = 0.1 + 0.43 * phase
+            offset = 0.1 + 0.435 * phase
             assert delay_s <= max(every + 0.05, 1 + offset) * WIDTH
-            assert (age_s + delay_s) / WIDTH % 1 == pytest.approx(offset) or delay_s == WIDTH / 8
+            assert (age_s + delay_s) / WIDTH % 1 == pytest.approx(offset) or delay_s == 0.16 * WIDTH
 
 
 def test_a_bucket_that_is_missing_is_looked_for_soon_however_seldom_its_vm_is_looked_at() -> None:
     _, delay_s = look(Habit(), 1_330.0, 1_000.0, every=3)
-    assert delay_s == WIDTH / 8
+    assert delay_s == 0.16 * WIDTH
     _, delay_s = look(Habit(zeros_hold=True), 1_030.0, 1_000.0, filled=(False, True), every=3)
-    assert delay_s == WIDTH / 8
+    assert delay_s == 0.16 * WIDTH
 
 
 def test_a_vm_without_data_is_looked_at_once_a_width() -> None:
