@@ -11,7 +11,7 @@ from exporter.fleet import Machine
 from exporter.intake.arrears import reckon, repay_cpu, repay_traffic
 from exporter.intake.books import Book
 from exporter.intake.events import ReadingTaken, Taken
-from exporter.intake.folding import fold_cpu, fold_traffic
+from exporter.intake.folding import Gained, fold_cpu, fold_traffic
 from exporter.ledger import VmRecord
 
 __all__ = ["Entry", "Statistics", "enter_reading"]
@@ -21,7 +21,8 @@ Statistics = CpuReading | TrafficReading
 
 class Entry(Struct, frozen=True, gc=False):
     """What an answer has come to. `window`: what it shows, if it is of the shortest period and shows anything;
-    `told`: what is to be told of it; `owes`: the longer period that can pay what is missing now, and from when on.
+    `told`: what is to be told of it; `owes`: the longer period that can pay what is missing now, and from when on;
+    `again`: another answer would tell what this one does not.
     """
 
     reading: Statistics
@@ -29,6 +30,7 @@ class Entry(Struct, frozen=True, gc=False):
     window: Window | None
     told: ReadingTaken
     owes: tuple[str, float] | None
+    again: bool
 
     def taken(self, probe: str | None) -> Taken:
         """The same for whoever decides when to look again; `probe`: a period of which it is not known how it looks."""
@@ -41,6 +43,7 @@ class Entry(Struct, frozen=True, gc=False):
             asked_at=reading.asked_at,
             owes=(probe, reading.asked_at) if self.owes is None and probe is not None else self.owes,
             is_owed=self.owes is not None,
+            again=self.again,
         )
         if window is None:
             return taken
@@ -59,16 +62,19 @@ def enter_reading(book: Book, record: VmRecord, reading: Statistics, machine: Ma
     """Count what is new, and give up what nobody can tell any more."""
     if reading.period == SHORTEST:
         before = _newest(record, reading.collector)
-        record, window, told = _folded(book, record, reading, machine)
-        after = _newest(record, reading.collector)
+        gained, told = _folded(book, record, reading, machine), _told(reading)
+        after = _newest(gained.record, reading.collector)
         if before is not None and after is not None:
             told = replace(told, buckets=after.counted_since(before.newest_ms))
     else:
-        record, window, told = _repaid(book, record, reading)
-    reckoned = reckon(record, reading.collector, grids=book.grids(reading.collector), now_ms=to_ms(reading.asked_at))
+        gained, told = _repaid(book, record, reading)
+    reckoned = reckon(
+        gained.record, reading.collector, grids=book.grids(reading.collector), now_ms=to_ms(reading.asked_at)
+    )
     book.put(reckoned.record)
     owes = None if reckoned.ask is None else (reckoned.ask.period, reckoned.ask.at_ms / 1000)
-    return Entry(reading, reckoned.record, window, replace(told, lost_s=reckoned.lost_ms / 1000), owes)
+    told = replace(told, lost_s=reckoned.lost_ms / 1000)
+    return Entry(reading, reckoned.record, gained.window, told, owes, gained.again)
 
 
 def _newest(record: VmRecord, collector: str) -> Series | None:
@@ -79,9 +85,7 @@ def _newest(record: VmRecord, collector: str) -> Series | None:
     return max(received, key=attrgetter("newest_ms"), default=None)
 
 
-def _folded(
-    book: Book, record: VmRecord, reading: Statistics, machine: Machine
-) -> tuple[VmRecord, Window | None, ReadingTaken]:
+def _folded(book: Book, record: VmRecord, reading: Statistics, machine: Machine) -> Gained:
     collector, now_ms = reading.collector, to_ms(reading.asked_at)
     grids, late_ms = book.grids(collector), book.late_ms(collector, now_ms)
     if isinstance(reading, CpuReading):
@@ -89,10 +93,10 @@ def _folded(
     else:
         gained = fold_traffic(record, reading, created_at=machine.created_at, grids=grids, late_ms=late_ms)
     book.note_late(collector, gained.late_ms, now_ms)
-    return gained.record, gained.window, _told(reading)
+    return gained
 
 
-def _repaid(book: Book, record: VmRecord, reading: Statistics) -> tuple[VmRecord, None, ReadingTaken]:
+def _repaid(book: Book, record: VmRecord, reading: Statistics) -> tuple[Gained, ReadingTaken]:
     collector = reading.collector
     grids, late_ms = book.grids(collector), book.late_ms(collector, to_ms(reading.asked_at))
     if isinstance(reading, CpuReading):
@@ -102,7 +106,7 @@ def _repaid(book: Book, record: VmRecord, reading: Statistics) -> tuple[VmRecord
     if repayment.grid is not None:
         book.put_grid(collector, reading.period, repayment.grid)
     paid_s, estimated_s = repayment.paid_ms / 1000, repayment.estimated_ms / 1000
-    return repayment.record, None, replace(_told(reading), caught_up_s=paid_s, estimated_s=estimated_s)
+    return Gained(repayment.record), replace(_told(reading), caught_up_s=paid_s, estimated_s=estimated_s)
 
 
 def _told(reading: Statistics) -> ReadingTaken:

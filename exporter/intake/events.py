@@ -92,7 +92,7 @@ class Taken(Struct, frozen=True, gc=False, kw_only=True):
     one before it, held anything; `buckets`: for how many the window has room, filled or not. `end_at` and `width_s` are
     None where the provider had no data. `period`: the one that was asked for. `owes`: a longer period that is to be
     asked, and from when on (provider's time); `is_owed`: because something is missing, not to learn how that period
-    looks.
+    looks. `again`: another look would tell what this one did not.
     """
 
     account: str
@@ -106,3 +106,4 @@ class Taken(Struct, frozen=True, gc=False, kw_only=True):
     buckets: int = 0
     owes: tuple[str, float] | None = None
     is_owed: bool = False
+    again: bool = False

@@ -65,12 +65,14 @@ say which of the buckets before its timestamp it holds."""
 class Gained(Struct, frozen=True, gc=False):
     """A record after a reading. `window`: the buckets of the answer, of all interfaces together (None: no data).
 
-    `late_ms`: how late buckets are filled, as far as is known by now.
+    `late_ms`: how late buckets are filled, as far as is known by now. `again`: another answer would tell what this one
+    does not.
     """
 
     record: VmRecord
     window: Window | None = None
     late_ms: int = 0
+    again: bool = False
 
 
 class Lateness(Struct, frozen=True, gc=False):
@@ -182,8 +184,10 @@ def fold_cpu(record: VmRecord, reading: CpuReading, *, created_at: float | None,
     if known is None:
         window = _of_the_vm(told, None, cores=reading.cores)
         complete_ms = _complete(window, now_ms, late_ms)
-        if complete_ms is None or _could_end_later(reading, hint_ms, grid=record.grid):
+        if complete_ms is None:
             return Gained(record, window, late_ms=late_ms)
+        if _could_end_later(reading, hint_ms, grid=record.grid):
+            return Gained(record, window, late_ms=late_ms, again=True)
         counts_from_ms, from_birth = _counts_from_ms(record, window, created_at)
         series = begin(
             window, counts_from_ms=counts_from_ms, from_birth=from_birth, complete_ms=complete_ms, now_ms=now_ms

@@ -138,6 +138,8 @@ class VmRound:
             vms=self._health.running,
             every_buckets=self._every_buckets,
         )
+        if taken.again:
+            delay_s = self._interval_s
         if taken.vm_id not in self._looking:
             self._due.put(taken.vm_id, known.asked_s + delay_s)
 

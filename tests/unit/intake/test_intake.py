@@ -281,6 +281,8 @@ async def test_a_list_in_whose_asking_a_chunk_ended_begins_no_series() -> None:
         cpu = at_work.vm().cpu
         assert cpu is not None
         assert (cpu.until_at, cpu.busy_s) == (60, 2 + 3 + 4 + 5 + 6 + 7)
+        again = [taken.again for taken in at_work.taken if isinstance(taken, Taken)]
+        assert again == [False, True, False, False, False], "who looks is told to look at it soon"
 
 
 async def test_a_bucket_that_ended_while_traffic_was_asked_for_is_not_taken_for_one_that_is_running() -> None:

@@ -5,7 +5,9 @@ import itertools
 from functools import partial
 
 from exporter.clock import SystemClock
+from exporter.collectors import SHORTEST
 from exporter.fleet import Outcome
+from exporter.intake import Taken
 from exporter.schedule import AgesSeen, LooksBegan, TaskFailed
 from tests.builders import interface, vm
 from tests.unit.schedule.looking import ACCOUNT, Looking, looking, not_found
@@ -306,6 +308,31 @@ async def test_looks_that_become_due_shortly_after_each_other_are_begun_together
         at_work.round.nudge()
         await eventually(lambda: at_work.asked(*names, times=2))
         assert at_work.provider.most_at_once >= 3  # one wakes the round, the others are due when it looks again
+
+
+async def test_a_vm_of_which_another_look_would_tell_what_this_one_did_not_is_looked_at_as_soon_as_may_be() -> None:
+    async with looking(interval_s=0.1) as at_work:
+        await at_work.listed("a", "b")
+        await eventually(lambda: at_work.asked("a", "b"))
+        await at_work.intake.settled()
+        for vm_id, again in (("a", True), ("b", False)):
+            end_at = SystemClock().wall_s() // 100 * 100
+            at_work.round.taken(
+                Taken(
+                    account=ACCOUNT,
+                    vm_id=vm_id,
+                    collector="traffic",
+                    period=SHORTEST,
+                    asked_at=end_at + 1,
+                    end_at=end_at,
+                    width_s=100.0,
+                    filled=(True, True),
+                    buckets=12,
+                    again=again,
+                )
+            )
+        await eventually(lambda: at_work.asked("a", times=2), within_s=2)
+        assert at_work.provider.asked["b"] == 1
 
 
 async def test_the_ages_of_running_vms_of_which_something_is_counted_are_told_by_the_providers_clock() -> None:
