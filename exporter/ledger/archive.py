@@ -35,8 +35,7 @@ def archived(path: Path) -> Iterator[str]:
                 accounts={account: known.account}, changed={account: known.vms}, listed={account: known.listed}
             )
             for row in rows.rows_of(whole):
-                head = _line(account=row.account, kind=row.kind, vm_id=row.vm_id)
-                yield f'{head[:-1]},"record":{row.text}}}'
+                yield _line(account=row.account, kind=row.kind, vm_id=row.vm_id, record=json.loads(row.text))
 
 
 def restored(lines: Iterable[str]) -> Mapping[str, Remembered]:
@@ -58,6 +57,7 @@ def restored(lines: Iterable[str]) -> Mapping[str, Remembered]:
 
 
 def _line(**values: object) -> str:
+    """In ASCII, for it may go to a terminal of any encoding."""
     return json.dumps(values, separators=(",", ":"))
 
 

@@ -4,12 +4,12 @@ A record is a mapping of its fields by name, so a field that is added with a def
 it get the default) unless JSON does not give back what it was given; one that is removed is named in `gone`.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
+from msgspec.json import Decoder, Encoder
 from msgspec.structs import astuple
 
 from exporter.counting import Bucket, Grid, Horizon, Series, Spell, Window, horizon_of, runs_of
@@ -36,6 +36,10 @@ class NotDecoded(Exception):
     """A text that is no record of that kind."""
 
 
+def _same(value: _Value) -> _Value:
+    return value
+
+
 class _Shape(Generic[_Record]):
     """How a struct is written. `others`: the fields that JSON would not give back; `gone`: fields of old rows."""
 
@@ -44,18 +48,21 @@ class _Shape(Generic[_Record]):
         self._names = tuple(kind.__struct_fields__)
         self._values = attrgetter(*self._names)
         self._gone = tuple(gone)
-        self._others = tuple((name, *ways) for name, ways in others.items())
+        self._packed = tuple((name, pack) for name, (pack, _) in others.items() if pack is not _same)
+        self._unpacked = tuple((name, unpack) for name, (_, unpack) in others.items())
 
-    def pack(self, record: _Record) -> dict[str, Any]:
+    def pack(self, record: _Record) -> _Record | dict[str, Any]:
+        if not self._packed:  # The encoder writes it so by itself.
+            return record
         packed = dict(zip(self._names, self._values(record), strict=True))
-        for name, pack, _ in self._others:
+        for name, pack in self._packed:
             packed[name] = pack(packed[name])
         return packed
 
     def unpack(self, packed: dict[str, Any]) -> _Record:
         for name in self._gone:
             packed.pop(name, None)
-        for name, _, unpack in self._others:
+        for name, unpack in self._unpacked:
             if name in packed:
                 packed[name] = unpack(packed[name])
         try:
@@ -81,10 +88,6 @@ def _mapping_of(ways: _Ways) -> _Ways:
         lambda mapping: {key: pack(value) for key, value in mapping.items()},
         lambda packed: {key: unpack(value) for key, value in packed.items()},
     )
-
-
-def _same(value: _Value) -> _Value:
-    return value
 
 
 def _horizon(runs: Iterable[Iterable[Any]]) -> Horizon:
@@ -115,13 +118,13 @@ _VM = _Shape(
 )
 _ACCOUNT = _Shape(AccountRecord, grids=_mapping_of(_mapping_of(_GRID)), lateness=_mapping_of((_same, tuple)))
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_decode = json.JSONDecoder().decode
+_encode = Encoder().encode
+_decode = Decoder().decode
 
 
 def vm_text(record: VmRecord) -> str:
-    """A VM's record as text; ASCII, one line."""
-    return _encode(_VM.pack(record))
+    """A VM's record as text of one line. Its numbers are finite."""
+    return _encode(_VM.pack(record)).decode()
 
 
 def vm_from(text: str) -> VmRecord:
@@ -130,7 +133,7 @@ def vm_from(text: str) -> VmRecord:
 
 
 def account_text(record: AccountRecord) -> str:
-    return _encode(_ACCOUNT.pack(record))
+    return _encode(_ACCOUNT.pack(record)).decode()
 
 
 def account_from(text: str) -> AccountRecord:
@@ -138,7 +141,7 @@ def account_from(text: str) -> AccountRecord:
 
 
 def listed_text(listed: ListedVm) -> str:
-    return _encode(dict(listed))
+    return _encode(dict(listed)).decode()
 
 
 def listed_from(text: str) -> ListedVm:
@@ -154,5 +157,5 @@ def _mapping(packed: Mapping[str, Any]) -> ListedVm:
 def _unpacked(text: str, unpack: Callable[[Any], _Unpacked]) -> _Unpacked:
     try:
         return unpack(_decode(text))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (DecodeError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise NotDecoded(str(error)) from error

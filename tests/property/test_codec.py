@@ -12,7 +12,8 @@ from exporter.ledger import AccountRecord, VmRecord
 from exporter.ledger.codec import account_from, account_text, listed_from, listed_text, vm_from, vm_text
 
 INTEGERS = st.integers(-(2**200), 2**200)
-NUMBERS = st.floats(allow_nan=False)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+"""Instants and durations: documents with others are refused, and no record holds one (`soundness`)."""
 # Bounds that are close to each other, so that neighbours and gaps, and answers that are the same, come up.
 SMALL = st.integers(-3, 3)
 RUNS = st.tuples(INTEGERS, INTEGERS, INTEGERS, st.lists(INTEGERS, max_size=5).map(tuple))
