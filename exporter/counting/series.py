@@ -92,10 +92,10 @@ class Series(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def true(self) -> int:
         """What has been counted by now; less than `exposed` where that is more than there turned out to be."""
-        counted = (
-            values[: max(0, (self.newest_ms - start_ms) // width_ms)] for start_ms, width_ms, _, values in self.runs
-        )
-        return self.base + sum(map(sum, counted))
+        true = self.base
+        for start_ms, width_ms, _, values in self.runs:
+            true += sum(values[: max(0, (self.newest_ms - start_ms) // width_ms)])
+        return true
 
 
 class Manner(Struct, frozen=True, gc=False, kw_only=True):
@@ -343,13 +343,14 @@ def lateness_ms(series: Series, window: Window) -> int:
     >>> [lateness_ms(series, Window(0, 10, (5, 6), asked_ms=asked)) for asked in (30, 99)]
     [10, 11]
     """
+    with_zeros = [run for run in series.runs if 0 in run[3]]
+    if not with_zeros:
+        return 0
     unfilled = {
         (bucket.start_ms, bucket.end_ms): bucket.asked_ms
-        for bucket in unpacked(run for run in series.runs if 0 in run[3])
+        for bucket in unpacked(with_zeros)
         if not bucket.value and is_told(bucket)
     }
-    if not unfilled:
-        return 0
     filled = [bucket for bucket in window.buckets() if bucket.value and (bucket.start_ms, bucket.end_ms) in unfilled]
     return max(
         (

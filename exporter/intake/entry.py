@@ -64,16 +64,15 @@ def enter_reading(book: Book, record: VmRecord, reading: Statistics, machine: Ma
         before = _newest(record, reading.collector)
         gained, told = _folded(book, record, reading, machine), _told(reading)
         after = _newest(gained.record, reading.collector)
-        if before is not None and after is not None:
-            told = replace(told, buckets=after.counted_since(before.newest_ms))
+        buckets = 0 if before is None or after is None else after.counted_since(before.newest_ms)
     else:
-        gained, told = _repaid(book, record, reading)
+        (gained, told), buckets = _repaid(book, record, reading), 0
     reckoned = reckon(
         gained.record, reading.collector, grids=book.grids(reading.collector), now_ms=to_ms(reading.asked_at)
     )
     book.put(reckoned.record)
     owes = None if reckoned.ask is None else (reckoned.ask.period, reckoned.ask.at_ms / 1000)
-    told = replace(told, lost_s=reckoned.lost_ms / 1000)
+    told = replace(told, buckets=buckets, lost_s=reckoned.lost_ms / 1000)
     return Entry(reading, reckoned.record, gained.window, told, owes, gained.again)
 
 
