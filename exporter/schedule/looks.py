@@ -14,7 +14,7 @@ from exporter.intake import Intake, Taken
 from exporter.schedule.back import LooksBack
 from exporter.schedule.due import Due
 from exporter.schedule.health import Health
-from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, together_s
+from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, put_off, together_s
 from exporter.schedule.rounds import AgesSeen, CollectorRan, LookFailed, LooksBegan, OnEvent, nudged_within
 from exporter.schedule.supervise import outlived
 
@@ -262,19 +262,28 @@ class VmRound:
         now_s = self._clock.monotonic_s()
         if self._health.whole_failure() and now_s < self._held_until_s:
             return ()
-        taken = dict[str, float]()
-        for _ in range(min(_BEGUN_AT_ONCE, self._most() - len(self._looking))):
-            popped = self._due.pop(until_s=now_s)
-            if popped is None:
-                break
+        taken, most = dict[str, float](), min(_BEGUN_AT_ONCE, self._most() - len(self._looking))
+        while len(taken) < most and (popped := self._due.pop(until_s=now_s)) is not None:
             vm_id, at_s = popped
-            taken[vm_id] = now_s - at_s
+            at_s += self._put_off_s(vm_id)
+            if at_s > now_s:
+                self._due.put(vm_id, at_s)
+            else:
+                taken[vm_id] = now_s - at_s
         if taken:
             self._note_run()
             late_s = tuple(taken.values())
             self._on_event(LooksBegan(self._client.account, self._name, late_s, self._due.waiting))
             self._looking.update(taken)
         return tuple(taken)
+
+    def _put_off_s(self, vm_id: str) -> float:
+        """By how much a look that is due would come too early, by what has been learned since it was placed."""
+        known = self._watched.get(vm_id)
+        if known is None:
+            return 0.0
+        known.habit, later_s = put_off(self._learned, known.habit)
+        return later_s
 
     def _wait_s(self) -> float | None:
         """For how long no look can be begun, as far as is known; None: until a nudge."""

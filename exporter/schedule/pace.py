@@ -5,7 +5,8 @@ shown), plus its phase (a fixed share of the width, by hash: VMs whose buckets e
 other). The lag is such that a small share of all looks come too early: each of those raises it by a step, each that
 comes in time lowers it by so much less that the two balance at that share. A lag that differs from bucket to bucket
 and from VM to VM is met so with few wasted requests and little age. A VM that is far later than the others as a habit
-has a lag of its own: it delays no other.
+has a lag of its own: it delays no other. A large fleet learns by larger steps at first, and what it learns holds for
+looks that are placed already (`put_off`).
 
 Pure: instants are arguments, in the provider's time; what is returned is a delay.
 """
@@ -15,7 +16,7 @@ import math
 from msgspec import Struct
 from msgspec.structs import replace
 
-__all__ = ["Habit", "Learned", "Seen", "after_failure", "next_look", "together_s"]
+__all__ = ["Habit", "Learned", "Seen", "after_failure", "next_look", "put_off", "together_s"]
 
 _SPREAD = 0.435
 """Phases fill this part of a width: less would crowd the looks, more would age what they find."""
@@ -29,6 +30,12 @@ _RISE = 0.2
 late for hours."""
 _FEW = 5
 """A single VM is as good as so many: one bucket that is late is no reason to move the lag by a fifth of a width."""
+_EAGER = 4
+"""A fleet of which little is known is taken for one of a quarter of the VMs and looks that have told of the lag, …"""
+_LEAST_EAGER = 200
+"""… but not for less than that many: chance must not pass for knowledge. So the steps are largest at first."""
+_WORTH = 0.01
+"""A look that is placed already is put off by no less than this share of a width."""
 _LONG_QUIET = 100
 """When so many looks in a row (or two widths of them) were in time, the lag is too long, and shrinks ever faster."""
 _HABIT = 3
@@ -70,7 +77,7 @@ class Habit(Struct, frozen=True, gc=False):
     earlier, its turn is after the last. Both are kept for `kept_looks` more. `late`: so many buckets in a row were
     looked for too early. `missed_at`: the end of one that was, at the age `missed_age` and for the `misses`-th time in
     a row; it was `absent`, or empty. `zeros_hold`: the last zero that might have been an unfilled bucket turned out to
-    be idleness.
+    be idleness. `placed`: the account's lag by which its next look is placed (None: that has another reason).
     """
 
     lag: float | None = None
@@ -82,16 +89,18 @@ class Habit(Struct, frozen=True, gc=False):
     misses: int = 0
     absent: bool = False
     zeros_hold: bool = False
+    placed: float | None = None
 
 
 class Learned(Struct, frozen=True, gc=False):
     """Of an account and collector: the width of its buckets, their usual lag, and how many looks in a row (at VMs that
-    have no lag of their own) were in time.
+    have no lag of their own) were in time. `told`: so many have told of the lag.
     """
 
     width_s: float | None = None
     lag: float = _USUAL_LAG
     quiet: int = 0
+    told: int = 0
 
 
 class Seen(Struct, frozen=True, gc=False):
@@ -148,9 +157,24 @@ def next_look(
     is_last = habit.there_age > lag + _SPREAD * phase
     turn = min(1 + phase, _LAST_PHASE) if is_last else phase
     habit, delay_s = _due(habit, seen, offset=lag + _SPREAD * turn, every=every)
-    if seen.filled[0] and habit.missed_at is None and not missed:
+    if seen.filled[0] and habit.missed_at is None and not missed and habit.placed is not None:
         learned, habit = _in_time(learned, habit, is_last=is_last, vms=vms)
-    return learned, habit, max(interval_s, delay_s)
+    placed = learned.lag if habit.missed_at is None and delay_s >= interval_s else None
+    return learned, replace(habit, placed=placed), max(interval_s, delay_s)
+
+
+def put_off(learned: Learned, habit: Habit) -> tuple[Habit, float]:
+    """Return by how many seconds a look that was placed a width ago is due later, if the lag has risen since.
+
+    >>> put_off(Learned(width_s=300.0, lag=0.25), Habit(placed=0.125))[1]
+    37.5
+    """
+    if learned.width_s is None or habit.lag is not None or habit.placed is None:
+        return habit, 0.0
+    risen = learned.lag - habit.placed
+    if risen < _WORTH:
+        return habit, 0.0
+    return replace(habit, placed=learned.lag), risen * learned.width_s
 
 
 def after_failure(failures: int, *, interval_s: float, phase: float) -> float:
@@ -209,10 +233,10 @@ def _in_time(learned: Learned, habit: Habit, *, is_last: bool, vms: int) -> tupl
     if habit.lag is not None:
         return learned, habit if habit.lag >= learned.lag + _FAR / 2 else _as_others(habit)
     if is_last:
-        return _longer(learned, vms=vms), habit
+        return _longer(learned, vms=vms, told=learned.told), habit
     quiet = learned.quiet + 1
-    fall = _step(vms) * _EARLY / (1 - _EARLY) * max(1.0, quiet / max(_LONG_QUIET, 2 * vms))
-    learned = Learned(learned.width_s, max(0.0, learned.lag - fall), quiet)
+    fall = _step(vms, learned.told) * _EARLY / (1 - _EARLY) * max(1.0, quiet / max(_LONG_QUIET, 2 * vms))
+    learned = Learned(learned.width_s, max(0.0, learned.lag - fall), quiet, learned.told + 1)
     return learned, replace(habit, late=0) if habit.late else habit
 
 
@@ -224,18 +248,20 @@ def _late(learned: Learned, habit: Habit, *, found_age: float, vms: int) -> tupl
     if habit.lag is not None or (is_far and late >= _HABIT):
         lag = max(habit.lag or 0.0, came_age)
         return learned, replace(habit, lag=lag, there_age=0.0, kept_looks=_KEPT_LOOKS, late=late)
-    learned = replace(_longer(learned, vms=vms), quiet=0)
+    # Those that are far later get a lag of their own soon: the others' must not run ahead of that.
+    learned = replace(_longer(learned, vms=vms, told=math.inf if is_far else learned.told), quiet=0)
     if late < _STUBBORN:
         return learned, replace(habit, late=late)
     return learned, replace(habit, there_age=came_age, kept_looks=_STUBBORN_LOOKS, late=late)
 
 
-def _longer(learned: Learned, *, vms: int) -> Learned:
-    return replace(learned, lag=min(_LONGEST_LAG, learned.lag + _step(vms)))
+def _longer(learned: Learned, *, vms: int, told: float) -> Learned:
+    return replace(learned, lag=min(_LONGEST_LAG, learned.lag + _step(vms, told)), told=learned.told + 1)
 
 
-def _step(vms: int) -> float:
-    return _RISE / max(vms, _FEW)
+def _step(vms: int, told: float) -> float:
+    """By how much one look moves the lag."""
+    return _RISE / max(_FEW, min(vms, max(_LEAST_EAGER, (vms + told) / _EAGER)))
 
 
 def _without_data(habit: Habit, width_s: float | None, interval_s: float) -> tuple[Habit, float]:

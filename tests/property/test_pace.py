@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.fleet import phase_of
-from exporter.schedule.pace import Habit, Learned, Seen, next_look
+from exporter.schedule.pace import Habit, Learned, Seen, next_look, put_off
 
 FIRST = 10
 """The first bucket that matters: the windows before are as full."""
@@ -70,6 +70,10 @@ def fleet_looks(
     due = [((FIRST + started) * width_s, vm) for vm in range(len(vms))]
     while due[0][0] < (FIRST + WARM_UP + buckets) * width_s:
         asked_at, vm = due[0]
+        habits[vm], later_s = put_off(learned, habits[vm])
+        if later_s:
+            heapq.heapreplace(due, (asked_at + later_s, vm))
+            continue
         found.append((asked_at / width_s, vm))
         published, phase = vms[vm]
         learned, habits[vm], delay_s = next_look(

@@ -9,6 +9,7 @@ from exporter.collectors import SHORTEST
 from exporter.fleet import Outcome
 from exporter.intake import Taken
 from exporter.schedule import AgesSeen, LooksBegan, TaskFailed
+from exporter.schedule.pace import Habit, Learned
 from tests.builders import interface, vm
 from tests.unit.schedule.looking import ACCOUNT, Looking, looking, not_found
 from tests.waiting import eventually
@@ -308,6 +309,25 @@ async def test_looks_that_become_due_shortly_after_each_other_are_begun_together
         at_work.round.nudge()
         await eventually(lambda: at_work.asked(*names, times=2))
         assert at_work.provider.most_at_once >= 3  # one wakes the round, the others are due when it looks again
+
+
+async def test_a_look_that_would_come_too_early_by_what_was_learned_since_is_put_off() -> None:
+    async with looking() as at_work:
+        await at_work.listed("a", "b")
+        await eventually(lambda: at_work.asked("a", "b"))
+        await at_work.intake.settled()
+        at_work.round._learned = Learned(width_s=10.0, lag=0.3)
+        now_s = SystemClock().monotonic_s()
+        for vm_id, placed in (("a", 0.2), ("b", 0.3)):
+            at_work.round._watched[vm_id].habit = Habit(placed=placed)
+            at_work.round._due.put(vm_id, now_s)
+        at_work.events.clear()
+        at_work.round.nudge()
+        await eventually(lambda: at_work.asked("a", "b", times=2))
+        assert [event.due for event in at_work.events if isinstance(event, LooksBegan)] == [0, 0]
+        assert SystemClock().monotonic_s() - now_s >= 1.0
+        late_s = [late_s for event in at_work.events if isinstance(event, LooksBegan) for late_s in event.late_s]
+        assert all(0 <= each < 0.5 for each in late_s)
 
 
 async def test_a_vm_of_which_another_look_would_tell_what_this_one_did_not_is_looked_at_as_soon_as_may_be() -> None:

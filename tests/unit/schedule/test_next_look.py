@@ -3,9 +3,10 @@
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.fleet import phase_of
-from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look
+from exporter.schedule.pace import Habit, Learned, Seen, after_failure, next_look, put_off
 
 WIDTH = 300.0
 
@@ -40,8 +41,8 @@ def late(learned: Learned, *, vms: int, times: int) -> Learned:
 
 def in_time(learned: Learned, *, vms: int, times: int) -> Learned:
     for _ in range(times):
-        seen = Seen(1_400.0, 1_300.0, WIDTH, (True, True))
-        learned = next_look(learned, Habit(), seen, running=True, phase=0.0, interval_s=1.0, vms=vms)[0]
+        seen, habit = Seen(1_400.0, 1_300.0, WIDTH, (True, True)), Habit(placed=learned.lag)
+        learned = next_look(learned, habit, seen, running=True, phase=0.0, interval_s=1.0, vms=vms)[0]
     return learned
 
 
@@ -78,13 +79,61 @@ def test_the_lag_stands_where_few_looks_in_a_hundred_are_too_early() -> None:
 
 def test_a_width_in_which_all_is_late_raises_the_lag_by_no_more_in_a_large_fleet_than_in_a_small_one() -> None:
     for vms in (5, 100, 10_000):
-        assert late(Learned(WIDTH), vms=vms, times=vms).lag == pytest.approx(0.3)
+        assert late(Learned(WIDTH, told=10 * vms), vms=vms, times=vms).lag == pytest.approx(0.3)
     assert late(Learned(WIDTH), vms=1, times=1).lag == pytest.approx(0.14)
+
+
+def test_of_which_little_is_known_a_large_fleet_learns_by_larger_steps() -> None:
+    for vms in (5, 100, 200):
+        assert late(Learned(WIDTH), vms=vms, times=vms).lag == pytest.approx(0.3)
+    for vms in (2_000, 10_000):
+        first = late(Learned(WIDTH), vms=vms, times=vms // 20)
+        assert 0.13 < first.lag < 0.15
+        later = late(replace(first, told=4 * vms), vms=vms, times=vms // 20)
+        assert later.lag - first.lag == pytest.approx(0.01)
+
+
+def test_a_fleet_that_is_far_late_at_first_does_not_make_the_lag_run_ahead() -> None:
+    learned = Learned(WIDTH)
+    for _ in range(10_000):
+        habit = Habit(missed_at=1_300.0, missed_age=0.9, misses=3, absent=True)
+        seen = Seen(1_300.0 + WIDTH * 1.5, 1_300.0, WIDTH, (True, True))
+        learned = next_look(learned, habit, seen, running=True, phase=0.0, interval_s=1.0, vms=10_000)[0]
+    assert learned.lag == pytest.approx(0.3)
+
+
+def test_a_look_that_comes_by_no_lag_tells_nothing_of_it_unless_it_is_too_early() -> None:
+    """After a start all looks come long after buckets were there."""
+    learned = Learned(WIDTH, lag=0.3)
+    seen = Seen(1_400.0, 1_300.0, WIDTH, (True, True))
+    told, habit, _ = next_look(learned, Habit(), seen, running=True, phase=0.0, interval_s=1.0, vms=10)
+    assert (told, habit.placed) == (learned, 0.3)
+    told, _, _ = next_look(told, habit, seen, running=True, phase=0.0, interval_s=1.0, vms=10)
+    assert told.lag < 0.3
+
+
+def test_a_look_that_is_placed_is_put_off_once_the_lag_has_risen_by_much() -> None:
+    habit, _ = look(Habit(), 1_480.0, 1_300.0, learned=Learned(WIDTH, lag=0.2))
+    assert put_off(Learned(WIDTH, lag=0.205), habit) == (habit, 0.0)
+    assert put_off(Learned(WIDTH, lag=0.1), habit) == (habit, 0.0)
+    habit, later_s = put_off(Learned(WIDTH, lag=0.3), habit)
+    assert later_s == pytest.approx(0.1 * WIDTH)
+    assert put_off(Learned(WIDTH, lag=0.3), habit) == (habit, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("habit", "end_at", "interval_s"),
+    [(Habit(), 1_000.0, 1.0), (Habit(), 1_300.0, WIDTH), (Habit(lag=0.7, kept_looks=9), 1_300.0, 1.0)],
+    ids=["looks again for what is missing", "as often as may be", "has a lag of its own"],
+)
+def test_a_look_that_the_lag_has_not_placed_is_not_put_off(habit: Habit, end_at: float, interval_s: float) -> None:
+    habit, _ = look(habit, 1_480.0, end_at, interval_s=interval_s)
+    assert put_off(Learned(WIDTH, lag=0.9), habit) == (habit, 0.0)
 
 
 def test_a_lag_that_is_too_long_shrinks_ever_faster() -> None:
     lags = [0.8]
-    learned = Learned(WIDTH, lag=0.8)
+    learned = Learned(WIDTH, lag=0.8, told=10_000)
     for _ in range(12):
         learned = in_time(learned, vms=300, times=300)
         lags.append(learned.lag)
@@ -140,8 +189,9 @@ def test_a_vm_with_a_lag_of_its_own_tells_nothing_of_the_usual_one_and_goes_back
 
 
 def test_a_vm_goes_back_to_the_usual_lag_when_that_comes_near_its_own() -> None:
-    habit, _ = look(Habit(lag=0.5, kept_looks=150), 1_480.0, 1_300.0, learned=Learned(WIDTH, lag=0.4))
-    assert habit == Habit()
+    own = Habit(lag=0.5, kept_looks=150, placed=0.4)
+    habit, _ = look(own, 1_480.0, 1_300.0, learned=Learned(WIDTH, lag=0.4))
+    assert habit == Habit(placed=0.4)
 
 
 def test_the_usual_lag_holds_for_vms_that_were_never_late() -> None:
