@@ -145,9 +145,14 @@ def fold_machine(
         )
     if running:
         running_since_ms = to_ms(asked_at) if record.running_since_ms is None else record.running_since_ms
+        was_off_ms = record.was_off_ms
     else:
-        running_since_ms = None
-    listed = replace(
+        running_since_ms, was_off_ms = None, (_off_since_ms(record, asked_at), to_ms(asked_at))
+    lock = observe(record.lock, on=machine.locked, seen_at=asked_seen_at, at=asked_at)
+    suspension = observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at, at=asked_at)
+    if (machine.name, machine.status, 0, running_since_ms, was_off_ms, lock, suspension) == _LISTED(record):
+        return record
+    return replace(
         record,
         name=machine.name,
         renames=record.renames + (machine.name != record.name),
@@ -155,11 +160,10 @@ def fold_machine(
         status_changes=record.status_changes + (record.status not in {"", machine.status}),
         absences=0,
         running_since_ms=running_since_ms,
-        was_off_ms=record.was_off_ms if running else (_off_since_ms(record, asked_at), to_ms(asked_at)),
-        lock=observe(record.lock, on=machine.locked, seen_at=asked_seen_at, at=asked_at),
-        suspension=observe(record.suspension, on=machine.suspended, seen_at=asked_seen_at, at=asked_at),
+        was_off_ms=was_off_ms,
+        lock=lock,
+        suspension=suspension,
     )
-    return record if _LISTED(listed) == _LISTED(record) else listed
 
 
 _LISTED = attrgetter("name", "status", "absences", "running_since_ms", "was_off_ms", "lock", "suspension")

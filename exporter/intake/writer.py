@@ -275,18 +275,17 @@ class Intake:
         self._stale_after_shown_s[reading.account] = self.stale_after_s
         born = []
         stint = Stint(self._clock)
-        for machine in reading.machines:
+        for machine in (each for each in reading.machines if is_anew or each.vm_id in news or each.vm_id not in before):
             vm_id = machine.vm_id
             if self._book(reading.account) is not book:
                 return  # It went, or became another account of the provider's, meanwhile.
-            if is_anew or vm_id in news or vm_id not in before:
-                vm = self._shown(records[vm_id], _listed(before.get(vm_id), reading.account, book.listed[vm_id]))
-                self._fleet.replace(reading.account, [vm])
-                if vm_id not in before:
-                    born.append(machine.name)
+            vm = self._shown(records[vm_id], _listed(before.get(vm_id), reading.account, book.listed[vm_id]))
+            self._fleet.replace(reading.account, [vm])
+            if vm_id not in before:
+                born.append(machine.name)
             await stint.part_done()
         view = self._fleet.account(reading.account)
-        if view is None:
+        if view is None or self._book(reading.account) is not book:
             return
         expires_at = reading.credential_expires_at or view.credential_expires_at
         broken = len(reading.unreadable)
