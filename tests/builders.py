@@ -22,7 +22,8 @@ def strip(text: str, *, start: int = 0, of: int | None = None, asked: int | None
     shown = window(text, start=start, asked=asked)
     last = max((number for number, value in enumerate(shown.values) if value is not None), default=-1)
     end_ms = shown.end_ms if of is None else (start + of) * 1000
-    return Strip(start * 1000, end_ms, [value and leave(value) for value in shown.values[: last + 1]], shown.asked_ms)
+    told = tuple(value and leave(value) for value in shown.values[: last + 1])
+    return Strip(start * 1000, end_ms, told, shown.asked_ms)
 
 
 def machine(**fields: Any) -> Machine:

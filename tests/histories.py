@@ -93,7 +93,7 @@ class History:
         """What `bw_stats` answers."""
         steps, count = TRAFFIC_PERIODS[period]
         last = math.floor(at / steps)
-        values = list(self._window(range(last - count, last), steps, at))
+        values = tuple(self._window(range(last - count, last), steps, at))
         begin_ms, end_ms = (round(at_s(number * steps) * 1000) for number in (last - count, last))
         there = 1 + max((place for place, value in enumerate(values) if value is not None), default=-1)
         strip = Strip(begin_ms, end_ms, values[:there], round(at_s(at) * 1000))
@@ -116,7 +116,7 @@ class History:
         return CpuReading(
             account="production",
             vm_id="24",
-            values=list(self._window(range(last - count, last), steps, at)),
+            values=tuple(self._window(range(last - count, last), steps, at)),
             width_ms=steps * WIDTH_S * 1000,
             cores=None,
             refused=0,

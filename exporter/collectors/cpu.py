@@ -26,7 +26,7 @@ class Cpu:
         return CpuReading(
             account=client.account,
             vm_id=machine.vm_id,
-            values=[None if percent is None else percent / 100 * width_s for percent in answer.document.values],
+            values=tuple([None if percent is None else percent / 100 * width_s for percent in answer.document.values]),
             width_ms=to_ms(width_s),
             cores=None if self._percent_of == "vm" else max(1, machine.cpus or 1),
             refused=answer.document.refused,

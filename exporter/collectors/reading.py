@@ -1,6 +1,5 @@
 """What a collector brings home: an answer of the provider in our terms, nothing counted yet."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -46,7 +45,7 @@ class CpuReading(Struct, frozen=True, gc=False, kw_only=True):
 
     account: str
     vm_id: str
-    values: Sequence[float | None]
+    values: tuple[float | None, ...]
     width_ms: int
     cores: int | None
     refused: int

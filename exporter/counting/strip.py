@@ -26,7 +26,7 @@ class Strip(Struct, frozen=True, gc=False):
 
     begin_ms: int
     end_ms: int
-    values: Sequence[float | None]
+    values: tuple[float | None, ...]
     asked_ms: int
     per_second: bool = False
 

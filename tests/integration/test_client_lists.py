@@ -342,15 +342,15 @@ async def test_the_documented_examples_are_read_over_the_wire_as_documented() ->
                 "45",
                 "1",
                 public=True,
-                traffic_in=[0, 42158.54180338],
-                traffic_out=[0, 130438.94177359999],
+                traffic_in=(0, 42158.54180338),
+                traffic_out=(0, 130438.94177359999),
             ),
             InterfaceTraffic(
                 "46",
                 "709",
                 public=False,
-                traffic_in=[9022.86425421, 61278.65241551],
-                traffic_out=[0, 100.937692002],
+                traffic_in=(9022.86425421, 61278.65241551),
+                traffic_out=(0, 100.937692002),
             ),
         )
         assert [(each.method, each.path, each.query) for each in provider.seen[-2:]] == [

@@ -117,7 +117,7 @@ def ended_between(provider: Provider, from_ms: int, until_ms: int) -> int:
 
 
 def traffic(provider: Provider, at: float) -> TrafficReading:
-    values = provider.shown(at)
+    values = tuple(provider.shown(at))
     width_ms, last = provider.width * 1000, math.floor(at)
     count = 1 + max((number for number, value in enumerate(values) if value is not None), default=-1)
     begin_ms = EPOCH * 1000 + (last - WINDOW) * width_ms
@@ -138,7 +138,7 @@ def traffic(provider: Provider, at: float) -> TrafficReading:
 def cpu(provider: Provider, at: float, *, clock_error: float) -> CpuReading:
     """A list without times, of busy seconds; the provider's clock is read so many widths wrong."""
     asked_at = EPOCH + (at + clock_error) * provider.width
-    values = provider.shown(at)
+    values = tuple(provider.shown(at))
     nothing = all(value is None for value in values)
     return CpuReading(
         account="production",
@@ -257,7 +257,7 @@ def test_windows_that_slide_with_the_clock_are_counted_nearly(
     for gap_s in gaps_s:
         now_s += gap_s
         bounds = [now_s - 3_600 + 300 * number for number in range(13)]
-        values = [done(min(end, now_s - lag_s)) - done(start) for start, end in itertools.pairwise(bounds)]
+        values = tuple(done(min(end, now_s - lag_s)) - done(start) for start, end in itertools.pairwise(bounds))
         begin_ms = round((EPOCH + bounds[0]) * 1000)
         strip = Strip(begin_ms, begin_ms + 3_600_000, values, begin_ms + 3_600_000)
         interfaces = (InterfaceReading("45", "1", public=True, receive=strip, transmit=strip),)

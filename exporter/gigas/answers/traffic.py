@@ -21,8 +21,8 @@ class InterfaceTraffic(Struct, frozen=True, gc=False):
     interface_id: str
     network_id: str
     public: bool | None
-    traffic_in: list[float | None]
-    traffic_out: list[float | None]
+    traffic_in: tuple[float | None, ...]
+    traffic_out: tuple[float | None, ...]
 
 
 class BwStats(Struct, frozen=True, gc=False):
@@ -83,8 +83,8 @@ def _by_place(told: _Interface) -> InterfaceTraffic:
         str(told.interface_id),
         str(told.network_id),
         told.is_public,
-        [bucket.traffic_in for bucket in buckets],
-        [bucket.traffic_out for bucket in buckets],
+        tuple([bucket.traffic_in for bucket in buckets]),
+        tuple([bucket.traffic_out for bucket in buckets]),
     )
 
 
@@ -100,11 +100,11 @@ def _bw_stats(
 
 
 def _filled_up(interface: InterfaceTraffic, count: int) -> InterfaceTraffic:
-    missing = [None] * (count - len(interface.traffic_in))
+    missing = (None,) * (count - len(interface.traffic_in))
     if not missing:
         return interface
     return replace(
-        interface, traffic_in=[*interface.traffic_in, *missing], traffic_out=[*interface.traffic_out, *missing]
+        interface, traffic_in=(*interface.traffic_in, *missing), traffic_out=(*interface.traffic_out, *missing)
     )
 
 

@@ -13,8 +13,8 @@ HOUR_S = 3_600.0
 
 def answer(*bytes_in: float | None, begin: float | None = BEGIN) -> Answer[BwStats]:
     """An hour of one interface that sends nothing."""
-    sent = [None if each is None else 0.0 for each in bytes_in]
-    interface = InterfaceTraffic("45", "1", public=True, traffic_in=list(bytes_in), traffic_out=sent)
+    sent = tuple(None if each is None else 0.0 for each in bytes_in)
+    interface = InterfaceTraffic("45", "1", public=True, traffic_in=bytes_in, traffic_out=sent)
     end = None if begin is None else begin + HOUR_S
     return Answer(BwStats(begin, end, (interface,) if bytes_in else ()), asked_at=BEGIN + HOUR_S, asked_seen_at=0.0)
 

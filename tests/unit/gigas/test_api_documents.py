@@ -276,15 +276,15 @@ def test_the_documented_traffic_is_read_as_documented() -> None:
             "45",
             "1",
             public=True,
-            traffic_in=[0, 42158.54180338],
-            traffic_out=[0, 130438.94177359999],
+            traffic_in=(0, 42158.54180338),
+            traffic_out=(0, 130438.94177359999),
         ),
         InterfaceTraffic(
             "46",
             "709",
             public=False,
-            traffic_in=[9022.86425421, 61278.65241551],
-            traffic_out=[0, 100.937692002],
+            traffic_in=(9022.86425421, 61278.65241551),
+            traffic_out=(0, 100.937692002),
         ),
     )
 
@@ -311,7 +311,7 @@ def test_no_data_is_no_interface(traffic: str) -> None:
 
 @pytest.mark.parametrize("traffic", [f"[[{interface('{}')}]]", f"[{interface('[]')}]", f"[{interface('null')}]"])
 def test_interfaces_come_in_one_list_or_in_several(traffic: str) -> None:
-    assert bw(traffic).interfaces == (InterfaceTraffic("45", "1", public=True, traffic_in=[], traffic_out=[]),)
+    assert bw(traffic).interfaces == (InterfaceTraffic("45", "1", public=True, traffic_in=(), traffic_out=()),)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def chunks(at: float, text: str, **fields: Any) -> CpuReading:
     usual: dict[str, Any] = {"vm_id": "24", "width_ms": 1000 * WIDTH_S, "cores": None, "refused": 0}
     return CpuReading(
         account=ACCOUNT,
-        values=[None if word == "_" else float(word) for word in text.split()],
+        values=tuple(None if word == "_" else float(word) for word in text.split()),
         asked_at=at,
         asked_seen_at=at,
         **(usual | fields),

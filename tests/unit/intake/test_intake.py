@@ -90,7 +90,7 @@ def listing(*machines: Machine, at: float = 0.0, unreadable: tuple[str | None, .
 
 
 def chunks(text: str, *, at: float, width: float = 10.0, refused: int = 0, cores: int | None = None) -> CpuReading:
-    values = [None if word == "_" else float(word) for word in text.split()]
+    values = tuple(None if word == "_" else float(word) for word in text.split())
     return CpuReading(
         account=ACCOUNT,
         vm_id="24",
