@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from msgspec import DecodeError, Struct
+from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import astuple
 
@@ -157,5 +157,5 @@ def _mapping(packed: Mapping[str, Any]) -> ListedVm:
 def _unpacked(text: str, unpack: Callable[[Any], _Unpacked]) -> _Unpacked:
     try:
         return unpack(_decode(text))
-    except (DecodeError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise NotDecoded(str(error)) from error

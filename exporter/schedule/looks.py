@@ -32,13 +32,16 @@ _TOLD_IN_TURN = 1_000
 
 @dataclass(slots=True)
 class _Watched:
-    """A VM as one to look at. `asked_s`: when it was asked last, monotonic. `failures`: in a row."""
+    """A VM as one to look at. `asked_s`: when it was asked last, monotonic. `failures`: in a row. `placed_s`: the
+    instant that its pace has given it; a look at any other has a reason that does not wait.
+    """
 
     phase: float
     running: bool
     habit: Habit = field(default_factory=Habit)
     asked_s: float = 0.0
     failures: int = 0
+    placed_s: float | None = None
 
 
 class VmRound:
@@ -141,7 +144,9 @@ class VmRound:
         if taken.again:
             delay_s = self._interval_s
         if taken.vm_id not in self._looking:
-            self._due.put(taken.vm_id, known.asked_s + delay_s)
+            at_s = known.asked_s + delay_s
+            known.placed_s = None if taken.again else at_s
+            self._due.put(taken.vm_id, at_s)
 
     async def tell_ages(self) -> None:
         """Tell how old the newest counted bucket of each running VM is; of a large fleet, of some, in turn."""
@@ -265,7 +270,7 @@ class VmRound:
         taken, most = dict[str, float](), min(_BEGUN_AT_ONCE, self._most() - len(self._looking))
         while len(taken) < most and (popped := self._due.pop(until_s=now_s)) is not None:
             vm_id, at_s = popped
-            at_s += self._put_off_s(vm_id)
+            at_s += self._put_off_s(vm_id, at_s)
             if at_s > now_s:
                 self._due.put(vm_id, at_s)
             else:
@@ -277,12 +282,13 @@ class VmRound:
             self._looking.update(taken)
         return tuple(taken)
 
-    def _put_off_s(self, vm_id: str) -> float:
+    def _put_off_s(self, vm_id: str, at_s: float) -> float:
         """By how much a look that is due would come too early, by what has been learned since it was placed."""
         known = self._watched.get(vm_id)
-        if known is None:
+        if known is None or known.placed_s != at_s:
             return 0.0
         known.habit, later_s = put_off(self._learned, known.habit)
+        known.placed_s = at_s + later_s
         return later_s
 
     def _wait_s(self) -> float | None:

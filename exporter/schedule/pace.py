@@ -272,7 +272,7 @@ def _without_data(habit: Habit, width_s: float | None, interval_s: float) -> tup
 
 
 def _without_misses(habit: Habit) -> Habit:
-    return replace(habit, missed_at=None, missed_age=0.0, misses=0)
+    return replace(habit, missed_at=None, missed_age=0.0, misses=0, placed=None)
 
 
 def _ended(seen: Seen) -> Seen:

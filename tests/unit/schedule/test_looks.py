@@ -319,7 +319,8 @@ async def test_a_look_that_would_come_too_early_by_what_was_learned_since_is_put
         at_work.round._learned = Learned(width_s=10.0, lag=0.3)
         now_s = SystemClock().monotonic_s()
         for vm_id, placed in (("a", 0.2), ("b", 0.3)):
-            at_work.round._watched[vm_id].habit = Habit(placed=placed)
+            known = at_work.round._watched[vm_id]
+            known.habit, known.placed_s = Habit(placed=placed), now_s
             at_work.round._due.put(vm_id, now_s)
         at_work.events.clear()
         at_work.round.nudge()
@@ -328,6 +329,18 @@ async def test_a_look_that_would_come_too_early_by_what_was_learned_since_is_put
         assert SystemClock().monotonic_s() - now_s >= 1.0
         late_s = [late_s for event in at_work.events if isinstance(event, LooksBegan) for late_s in event.late_s]
         assert all(0 <= each < 0.5 for each in late_s)
+
+
+async def test_a_vm_that_runs_again_is_looked_at_at_once_however_much_was_learned_since() -> None:
+    async with looking() as at_work:
+        await at_work.listed("a")
+        await eventually(lambda: at_work.asked("a"))
+        await at_work.intake.settled()
+        at_work.round._watched["a"].habit = Habit(placed=0.1)
+        at_work.round._learned = Learned(width_s=100.0, lag=0.9)
+        await at_work.listed("a", status="offline")
+        await at_work.listed("a")
+        await eventually(lambda: at_work.asked("a", times=2), within_s=10)
 
 
 async def test_a_vm_of_which_another_look_would_tell_what_this_one_did_not_is_looked_at_as_soon_as_may_be() -> None:
