@@ -52,7 +52,7 @@ class Plan:
     polls: int
 
 
-FULL = Plan(rounds=9, polls=3_000)
+FULL = Plan(rounds=21, polls=3_000)
 SHORT = Plan(rounds=5, polls=1_000)
 
 

@@ -23,8 +23,7 @@ class Deadlines:
         """What is to hold a request (`with`). Raises TimeoutError where that takes too long."""
         return _Deadline(self)
 
-    def begin(self, deadline: "_Deadline") -> None:
-        loop = asyncio.get_running_loop()
+    def begin(self, deadline: "_Deadline", loop: asyncio.AbstractEventLoop) -> None:
         self._running[deadline] = ends_s = loop.time() + self._lasts_s
         if self._set_in is not loop:
             self._set_timer(loop, ends_s)
@@ -58,11 +57,12 @@ class _Deadline:
         self._has_passed = False
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("a deadline is for a task")
         self._task, self._cancelling = task, task.cancelling()
-        self._all.begin(self)
+        self._all.begin(self, loop)
         return self
 
     def passed(self) -> None:

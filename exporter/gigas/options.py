@@ -4,6 +4,7 @@ import urllib.request
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from exporter.gigas.once import OnceOnly
@@ -38,7 +39,7 @@ def open_session(options: ClientOptions) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_CACHE_S, keepalive_timeout=_KEEPALIVE_S),
         # The token is the only thing that speaks for us.
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": options.user_agent, "Accept": "application/json"},
+        headers={hdrs.USER_AGENT: options.user_agent, hdrs.ACCEPT: "application/json"},
         # Not trust_env: with it aiohttp looks into ~/.netrc at each request, in the default pool, and fails where that
         # file has an entry for our host, since we send Authorization ourselves.
         trust_env=False,

@@ -27,7 +27,7 @@ class ProviderClock:
         low_s, high_s = date_at - received_seen_at, date_at + _DATE_S - sent_seen_at
         if low_s >= high_s:  # Our own clock was set back meanwhile: that tells nothing.
             return
-        loosened_s = _DRIFT * max(0.0, received_seen_at - self._seen_at) if math.isfinite(self._seen_at) else 0.0
+        loosened_s = _DRIFT * max(0.0, received_seen_at - self._seen_at)
         self._low_s = max(low_s, self._low_s - loosened_s)
         self._high_s = min(high_s, self._high_s + loosened_s)
         self._seen_at = received_seen_at

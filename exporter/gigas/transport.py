@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import hdrs
+from multidict import CIMultiDict
 
 from exporter.clock import Clock
 from exporter.gigas.deadlines import Deadlines
@@ -42,6 +43,7 @@ class Transport:
     def __init__(self, *, account: str, options: ClientOptions, session: aiohttp.ClientSession, clock: Clock) -> None:
         self._account = account
         self._session = session
+        self._headers = _showing(None)
         self._clock = clock
         self._largest_bytes = options.max_body_bytes
         self._deadlines = Deadlines(options.timeout_s)
@@ -82,7 +84,9 @@ class Transport:
         return failure
 
     def _opened(self, request: Request, authorization: str | None) -> Awaitable[aiohttp.ClientResponse]:
-        headers = {} if authorization is None else {hdrs.AUTHORIZATION: authorization}
+        headers = self._headers
+        if headers.get(hdrs.AUTHORIZATION) != authorization:
+            headers = self._headers = _showing(authorization)
         # A redirect is followed, or not, by who knows what may go where.
         if isinstance(request, Get):
             return self._session.get(request.url, headers=headers, allow_redirects=False, timeout=self._timeout)
@@ -103,3 +107,8 @@ class Transport:
             if len(body) > self._largest_bytes:
                 break
         return bytes(body)
+
+
+def _showing(authorization: str | None) -> CIMultiDict[str]:
+    """In the form in which aiohttp takes headers over as they are: it makes that of a dict at each request."""
+    return CIMultiDict() if authorization is None else CIMultiDict({hdrs.AUTHORIZATION: authorization})

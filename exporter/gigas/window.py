@@ -98,4 +98,4 @@ class Window:
         best_s = min(self._best_s, self._best_before_s)
         self._doubles = self._doubles and self._smoothed_s <= _QUEUEING * best_s
         self._waits_here = _QUEUEING * best_s < self._smoothed_s < best_s + _SLOWER_S
-        return self._smoothed_s > max(_SLOWER * best_s, best_s + _SLOWER_S)
+        return self._smoothed_s > best_s + _SLOWER_S and self._smoothed_s > _SLOWER * best_s

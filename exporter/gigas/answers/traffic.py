@@ -94,15 +94,15 @@ def _bw_stats(
     first: dict[str, InterfaceTraffic] = {}
     for interface in told:
         first.setdefault(interface.interface_id, interface)
-    count = max([len(interface.traffic_in) for interface in first.values()], default=0)
-    interfaces = tuple([_filled_up(interface, count) for interface in first.values()])
+    interfaces = tuple(first.values())
+    counts = {len(interface.traffic_in) for interface in interfaces}
+    if len(counts) > 1:
+        interfaces = tuple([_filled_up(interface, max(counts)) for interface in interfaces])
     return BwStats(date_from, date_to, interfaces, refused, len(told) - len(first))
 
 
 def _filled_up(interface: InterfaceTraffic, count: int) -> InterfaceTraffic:
     missing = (None,) * (count - len(interface.traffic_in))
-    if not missing:
-        return interface
     return replace(
         interface, traffic_in=(*interface.traffic_in, *missing), traffic_out=(*interface.traffic_out, *missing)
     )
