@@ -56,7 +56,7 @@ class Plan:
     generated: int
 
 
-FULL = Plan(vms=10_000, rounds=7, scrapes=30, generated=3)
+FULL = Plan(vms=10_000, rounds=15, scrapes=30, generated=3)
 SHORT = Plan(vms=1_000, rounds=3, scrapes=10, generated=1)
 
 

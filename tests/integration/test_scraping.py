@@ -325,6 +325,34 @@ async def test_a_large_plain_page_comes_whole_and_again_on_one_connection(
     assert (exposition.file.size_bytes > 0) == (room_bytes == resource.RLIM_INFINITY)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+@pytest.mark.parametrize(("reader", "is_here"), [("127.0.0.1", True), ("127.0.0.2", False)])
+async def test_a_page_is_not_paced_to_a_reader_with_the_same_address(
+    large: Serving, reader: str, encoding: str, *, is_here: bool
+) -> None:
+    """Others keep what the system has chosen for them."""
+    connector = aiohttp.TCPConnector(local_addr=(reader, 0))
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get(f"{large.url}/metrics", headers={"Accept-Encoding": encoding}) as answer,
+    ):
+        assert answer.status == 200
+        await answer.read()
+        server = large.server._runner.server
+        assert server is not None
+        (connection,) = server.connections
+        assert connection.transport is not None
+        with socket.socket() as any_other:
+            chosen = congestion_control(any_other)
+        told = congestion_control(connection.transport.get_extra_info("socket"))
+        assert told == (b"reno" if is_here else chosen)
+
+
+def congestion_control(connection: Any) -> bytes:
+    told: bytes = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    return told.rstrip(b"\0")
+
+
 async def test_a_reader_that_goes_away_leaves_no_trace(large: Serving, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         async with slow_reader(large):
