@@ -43,6 +43,8 @@ __all__ = ["FULL", "SHORT", "Plan", "measure"]
 
 _ACCOUNT = "production"
 _NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+_CONGESTION_CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+"""BBR paces what nginx and the static handler send, over loopback too; not what we send there."""
 _WITHOUT_OWN = "?collect[]=inventory&collect[]=cpu&collect[]=traffic"
 
 
@@ -354,6 +356,7 @@ def _show(
         f"page of {plan.vms} VMs",
         f"{told['samples']} samples; kept {told['plain'] / 1e6:.1f} MB plain, {told['deflated'] / 1e6:.1f} MB deflated",
     )
+    row("congestion control of this machine", _CONGESTION_CONTROL.read_text().strip())
     for name, spent_ms in told["spent_ms"].items():
         row(f"ms: {name}", spread(spent_ms, ".1f"))
     row(
