@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import web
@@ -114,7 +115,7 @@ async def _left_to_write(exposition: Exposition, transport: asyncio.Transport, s
 
 def _let_unpaced(transport: asyncio.Transport) -> None:
     here, there = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-    if here and there and here[0] == there[0]:
+    if sys.platform == "linux" and here and there and here[0] == there[0]:
         with contextlib.suppress(OSError):  # It is gone, or the system does not have that: it goes as it may.
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _UNPACED)
 
